@@ -1,0 +1,52 @@
+# Each target makes .venv by itself where it is missing or out of date.
+
+PYTHON ?= python3
+OUT ?= demo
+WORKERS ?= 2
+
+PY := .venv/bin/python
+
+# Written last, so a .venv without it is not finished. Its name holds the path of this folder, since the
+# scripts and the editable install in .venv point there and break where the folder is moved.
+READY := .venv/ready-$(shell pwd | cksum | cut -d ' ' -f 1)
+UNFINISHED := .venv/unfinished
+
+ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
+.PHONY: $(READY)
+endif
+
+.PHONY: help demo test lint bench clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## simulate a screen, train, predict and compare, in minutes; writes ./demo (or OUT=folder)
+	@if [ -e "$(OUT)" ]; then echo "$(OUT) is there already; look at it, or: make demo OUT=another" >&2; exit 2; fi
+	@$(PY) -m deepnoise demo --out "$(OUT)"
+
+test: lint ## everything that must hold: lint, then all tests with coverage
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci --cov --cov-report=term
+
+lint: $(READY) ## style, types and import rules
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+bench: $(READY) ## every benchmark, one after another; results go to benchmarks/results
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+clean: ## remove .venv, caches and builds; runs and demos stay
+	rm -rf .venv build dist .coverage .coverage.* htmlcov
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("deepnoise needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + "; name another, as in: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@if [ -e $(UNFINISHED) ] || ! $(PY) -c '' 2>/dev/null; then rm -rf .venv; fi
+	@mkdir -p .venv && rm -f .venv/ready-* && touch $(UNFINISHED)
+	@echo "preparing .venv: the first time downloads PyTorch and its libraries, which takes minutes"
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --disable-pip-version-check --editable '.[dev]'
+	@rm $(UNFINISHED) && touch $@

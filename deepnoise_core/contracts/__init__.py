@@ -1,0 +1,62 @@
+"""What everyone agrees on: records, hook specs, protocols, value types and errors. Imports no torch."""
+
+from deepnoise_core.contracts.components import Component, NoOptions, Options
+from deepnoise_core.contracts.hookspecs import GROUP, hookimpl
+from deepnoise_core.contracts.kinds import Kind
+from deepnoise_core.contracts.plan import (
+    DataOptions,
+    OptimizerOptions,
+    ScheduleOptions,
+    SplitOptions,
+    TrainOptions,
+)
+from deepnoise_core.contracts.predictions import (
+    ID_COLUMNS,
+    UNASSIGNED,
+    PlateDesign,
+    Predictions,
+    Stage,
+)
+from deepnoise_core.contracts.screens import SITE_COLUMNS, DroppedSite, ImageStore, Role, Screen
+from deepnoise_core.contracts.statistics import SiteStatistics
+from deepnoise_core.contracts.training import (
+    NO_LABEL,
+    Batch,
+    LabelledBatch,
+    Losses,
+    Progress,
+    StepBatch,
+    ViewPlan,
+)
+
+__all__ = [
+    "GROUP",
+    "ID_COLUMNS",
+    "NO_LABEL",
+    "SITE_COLUMNS",
+    "UNASSIGNED",
+    "Batch",
+    "Component",
+    "DataOptions",
+    "DroppedSite",
+    "ImageStore",
+    "Kind",
+    "LabelledBatch",
+    "Losses",
+    "NoOptions",
+    "OptimizerOptions",
+    "Options",
+    "PlateDesign",
+    "Predictions",
+    "Progress",
+    "Role",
+    "ScheduleOptions",
+    "Screen",
+    "SiteStatistics",
+    "SplitOptions",
+    "Stage",
+    "StepBatch",
+    "TrainOptions",
+    "ViewPlan",
+    "hookimpl",
+]

@@ -1,0 +1,197 @@
+"""What a component of each kind must do, and how its factory is called.
+
+Shapes: B batch, C channels, H × W pixels, F features, K classes, N rows of a screen. Factories take the
+component's validated options first and everything else by keyword. They draw initial weights from torch's
+generator, which the caller has seeded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepnoise_core.contracts.predictions import PlateDesign, Predictions
+from deepnoise_core.contracts.screens import Screen
+from deepnoise_core.contracts.statistics import SiteStatistics
+from deepnoise_core.contracts.training import Losses, Progress, StepBatch, ViewPlan
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """A `torch.nn.Module` from float [B, C, H, W] to features [B, F]."""
+
+    num_features: int
+
+    def __call__(self, images: Tensor) -> Tensor: ...
+
+
+class BackboneFactory(Protocol):
+    """Builds a backbone for images of this many channels, in the order of their names."""
+
+    def __call__(self, options: Any, *, channels: tuple[str, ...]) -> nn.Module: ...
+
+
+@runtime_checkable
+class Head(Protocol):
+    """A `torch.nn.Module` from features [B, F] to logits [B, K].
+
+    With labels it may return the logits of the training loss (a margin, say); without, those of evaluation.
+    """
+
+    def __call__(self, features: Tensor, labels: Tensor | None = None) -> Tensor: ...
+
+
+class HeadFactory(Protocol):
+    """Builds a head from F features to K classes."""
+
+    def __call__(self, options: Any, *, num_features: int, num_classes: int) -> nn.Module: ...
+
+
+@runtime_checkable
+class Normalizer(Protocol):
+    """Brings raw intensities of different plates to one scale. Fitted without labels."""
+
+    needs_statistics: bool
+    """Whether `fit` must see the statistics of the screen's sites before any image is normalized."""
+
+    transductive: str
+    """What of a test screen the fit uses, e.g. `plate statistics`; empty where it uses nothing."""
+
+    def fit(self, statistics: SiteStatistics) -> None:
+        """Learn the scale of each row of a screen; rows are numbered as in the statistics."""
+        ...
+
+    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
+        """Normalize raw images [B, C, H, W] of these rows (int64 [B]) to float32.
+
+        Args:
+            images: raw pixels, any numeric dtype, on any device.
+            rows: rows of the images in the fitted screen.
+            keys: one random key an image in training, uint64 [B]; None in evaluation, where nothing may
+                be random.
+        """
+        ...
+
+
+class NormalizerFactory(Protocol):
+    """Builds an unfitted normalizer."""
+
+    def __call__(self, options: Any) -> Normalizer: ...
+
+
+@runtime_checkable
+class Augmentation(Protocol):
+    """Makes random views; one random draw an image, the same geometry for all its channels."""
+
+    views: tuple[str, ...]
+
+    def __call__(self, images: Tensor, view: str, keys: NDArray[np.uint64]) -> Tensor:
+        """A view of normalized images [B, C, H, W], of the same shape.
+
+        Image i depends on its own pixels and `keys[i]` alone, so batch order and size change nothing.
+        """
+        ...
+
+
+class AugmentationFactory(Protocol):
+    """Builds an augmentation."""
+
+    def __call__(self, options: Any) -> Augmentation: ...
+
+
+class Predictor(Protocol):
+    """Predicts the unlabelled pool during training, for `Strategy.refresh`."""
+
+    def __call__(self, model: nn.Module) -> Predictions:
+        """Raw well-level predictions of all unlabelled wells; holds no label."""
+        ...
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Decides what is learned from a step; the engine owns the loop, device and optimiser.
+
+    The student is a `deepnoise_core.engine.Classifier`: `student(images, labels=None) -> logits`.
+    """
+
+    @property
+    def views(self) -> ViewPlan:
+        """The views that `losses` reads."""
+        ...
+
+    def start(self, student: nn.Module) -> None:
+        """Called once, on the device, before the first step; may clone a teacher from the student."""
+        ...
+
+    def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
+        """Losses of one step, with a gradient to the student alone."""
+        ...
+
+    def after_step(self, student: nn.Module, progress: Progress) -> None:
+        """Called after each optimiser step, which `progress.step` already counts; moves the teacher."""
+        ...
+
+    def refresh(self, predictor: Predictor, progress: Progress) -> None:
+        """Called between epochs; may predict the unlabelled pool."""
+        ...
+
+    def inference_model(self) -> nn.Module:
+        """The network that is evaluated and published."""
+        ...
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """All that is needed to continue, as tensors."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a state; called after `start`."""
+        ...
+
+
+class StrategyFactory(Protocol):
+    """Builds a strategy that has not started."""
+
+    def __call__(self, options: Any) -> Strategy: ...
+
+
+@runtime_checkable
+class PostProcessor(Protocol):
+    """Refines predictions. Never sees a label, never drops or reorders wells."""
+
+    def __call__(self, predictions: Predictions, design: PlateDesign) -> Predictions: ...
+
+
+class PostProcessorFactory(Protocol):
+    """Builds a post-processor."""
+
+    def __call__(self, options: Any) -> PostProcessor: ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """Opens a path as a screen."""
+
+    def recognises(self, path: Path) -> bool:
+        """Whether the path looks like this reader's layout; cheap, and false rather than an error."""
+        ...
+
+    def open(self, path: Path) -> Screen:
+        """The screen at the path; metadata are read now, pixels later.
+
+        Raises:
+            ScreenError: the metadata are missing or malformed; names file, line or column.
+        """
+        ...
+
+
+class ReaderFactory(Protocol):
+    """Builds a reader."""
+
+    def __call__(self, options: Any) -> Reader: ...

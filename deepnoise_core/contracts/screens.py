@@ -1,0 +1,113 @@
+"""Screens: a table of sites, named channels, and a store of pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Role(StrEnum):
+    """What a well is for. `unknown` says that the metadata do not tell."""
+
+    TREATMENT = "treatment"
+    POSITIVE_CONTROL = "positive_control"
+    NEGATIVE_CONTROL = "negative_control"
+    UNTREATED = "untreated"
+    UNKNOWN = "unknown"
+
+
+SITE_COLUMNS = (
+    "site_id",
+    "well_id",
+    "experiment",
+    "plate",
+    "well",
+    "site",
+    "cell_type",
+    "role",
+    "perturbation",
+    "dataset",
+)
+"""Columns that every screen table has, all of them strings but `site` (int64).
+
+`site_id` is unique. `well_id` joins the sites of a well. `plate` is unique within its experiment only.
+`perturbation` and `dataset` are null where unknown. Further columns are kept and can be targets.
+"""
+
+
+@runtime_checkable
+class ImageStore(Protocol):
+    """Random access to the pixels of a screen; row i of the store is row i of the screen's table."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every site."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """`uint8` or `uint16`."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Pixels of these rows, in this order, as one contiguous array [n, C, H, W].
+
+        Raises:
+            ImageError: a file is missing, damaged, or not of the store's shape and dtype.
+        """
+        ...
+
+    def take(self, rows: NDArray[np.int64]) -> ImageStore:
+        """The store of these rows alone, without reading a pixel."""
+        ...
+
+
+@dataclass(frozen=True)
+class DroppedSite:
+    """A site that a reader left out, and why."""
+
+    site_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A table of sites (one row a site) + named channels + an image store.
+
+    Attributes:
+        sites: polars frame with at least `SITE_COLUMNS`; row i belongs to row i of the store.
+        channels: one name a channel, in the order of the store.
+        store: the pixels.
+        source: where the screen came from, for messages and run cards.
+        reader: name of the reader that opened it.
+        dropped: the sites that were listed but left out.
+    """
+
+    sites: pl.DataFrame
+    channels: tuple[str, ...]
+    store: ImageStore
+    source: str
+    reader: str = "memory"
+    dropped: tuple[DroppedSite, ...] = ()
+
+    def __len__(self) -> int:
+        return self.sites.height
+
+    def column(self, name: str) -> NDArray[Any]:
+        """One column of the table as a numpy array [n]; nulls of string columns become None."""
+        return self.sites[name].to_numpy()
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Screen:
+        """The screen of these rows alone, in this order; no pixel is read."""
+        index = np.asarray(rows, dtype=np.int64)
+        return replace(self, sites=self.sites[index], store=self.store.take(index))

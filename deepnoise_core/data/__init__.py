@@ -1,0 +1,1 @@
+"""Screens, image stores, statistics, splits, batches and the simulator."""

@@ -1,0 +1,87 @@
+"""Files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deepnoise_core.contracts.errors import OutputError
+
+
+def refuse_taken(path: Path, what: str) -> None:
+    """Raise OutputError where the path already holds something."""
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise OutputError(f"{path} already exists; {what} is never overwritten: name another path or remove it")
+
+
+@contextmanager
+def fresh_folder(out: Path, what: str) -> Iterator[Path]:
+    """A folder to fill that takes its final name when the block ends without an error.
+
+    Args:
+        out: final path; must be absent or an empty folder.
+        what: what the folder holds, for messages, e.g. `a run`.
+
+    Raises:
+        OutputError: the path is taken, cannot be written, or the disk is full. Nothing is left behind then.
+    """
+    refuse_taken(out, what)
+    partial = out.with_name(f"{out.name}.partial-{os.getpid()}")
+    with plain_disk_errors(out):
+        partial.mkdir(parents=True)
+        try:
+            yield partial
+            if out.is_dir():
+                out.rmdir()
+            partial.rename(out)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def replace_file(path: Path, content: bytes | str) -> None:
+    """Write a file aside, sync it and rename it over the old one; a crash leaves one of the two."""
+    data = content.encode() if isinstance(content, str) else content
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with plain_disk_errors(path):
+        try:
+            with aside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def plain_disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a forbidden path into one clear OutputError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise OutputError(f"the disk is full: {path} could not be written; free some space") from error
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
+            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+        raise
+
+
+def need_space(path: Path, needed: int, what: str) -> None:
+    """Raise OutputError where the disk that will hold the path lacks `needed` bytes."""
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise OutputError(
+            f"{what} needs about {needed / 1e6:,.0f} MB, but {existing} has {free / 1e6:,.0f} MB free"
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

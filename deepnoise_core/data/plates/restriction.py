@@ -1,0 +1,134 @@
+"""A plate holds one group of classes: find it, and exclude all other classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepnoise_core.contracts.errors import AssignmentError
+from deepnoise_core.data.plates.arrangement import Arrangements, estimate_arrangement, group_mass
+from deepnoise_core.data.plates.layout import plates_of
+
+_Score = TypeVar("_Score", bound=np.floating[Any])
+
+UNKNOWN_GROUP = -1
+"""Group of a row whose experiment's arrangement is unknown."""
+
+
+@dataclass(frozen=True)
+class PlateGroups:
+    """The group that each plate was found to hold.
+
+    Attributes:
+        of_row: number of the group of each row's plate, int64 [N]; `UNKNOWN_GROUP` where unknown.
+        arrangement: experiment → plate → group; None where unknown.
+        margin: experiment → lead of the arrangement over the runner-up, in probability mass a well; inf
+            where the arrangement was given or is the only one allowed.
+    """
+
+    of_row: NDArray[np.int64]
+    arrangement: Mapping[str, Mapping[str, int] | None]
+    margin: Mapping[str, float]
+
+
+def find_plate_groups(
+    scores: NDArray[np.floating[Any]],
+    *,
+    experiment: ArrayLike,
+    plate: ArrayLike,
+    groups: Sequence[frozenset[int]],
+    arrangements: Arrangements = "cyclic",
+    known: Mapping[str, Mapping[str, int]] | None = None,
+    threshold: float = 0.001,
+) -> PlateGroups:
+    """Estimate the arrangement of every experiment from the scores [N, K] of its wells.
+
+    Raises:
+        AssignmentError: scores are not numbers, groups are not a partition of the K classes, or `known`
+            leaves out a plate or names no group.
+    """
+    check_scores(scores, experiment, plate)
+    check_groups(groups, scores.shape[1])
+    of_row = np.full(len(scores), UNKNOWN_GROUP, dtype=np.int64)
+    arrangement: dict[str, Mapping[str, int] | None] = {}
+    margin: dict[str, float] = {}
+    for name, plates in plates_of(experiment, plate).items():
+        if known is not None and name in known:
+            found: tuple[int, ...] | None = _known_groups(known[name], list(plates), len(groups), name)
+            margin[name] = np.inf
+        else:
+            estimate = estimate_arrangement(
+                np.stack([group_mass(scores[rows], groups) for rows in plates.values()]),
+                sum(len(rows) for rows in plates.values()),
+                arrangements,
+                threshold,
+                place=f"experiment {name}",
+            )
+            found, margin[name] = estimate.groups, estimate.margin
+        arrangement[name] = None if found is None else dict(zip(plates, found, strict=True))
+        for rows, group in zip(plates.values(), found or (), strict=found is not None):
+            of_row[rows] = group
+    return PlateGroups(of_row, arrangement, margin)
+
+
+def restrict(
+    scores: NDArray[_Score], groups: Sequence[frozenset[int]], of_row: NDArray[np.int64]
+) -> NDArray[_Score]:
+    """A copy of the scores [N, K] with -inf outside of each row's group; rows of unknown group stay."""
+    restricted = scores.copy()
+    for number in np.unique(of_row[of_row != UNKNOWN_GROUP]).tolist():
+        outside = np.ones(scores.shape[1], dtype=bool)
+        outside[sorted(groups[number])] = False
+        restricted[np.ix_(of_row == number, outside)] = -np.inf
+    return restricted
+
+
+def check_groups(groups: Sequence[frozenset[int]], num_classes: int) -> None:
+    """Raise `AssignmentError` unless the groups are disjoint and cover classes 0 to `num_classes` - 1."""
+    held: set[int] = set()
+    for group in groups:
+        if held & group:
+            twice = min(held & group)
+            raise AssignmentError(f"plate groups must be disjoint; class {twice} is in two of them")
+        held |= group
+    if held != set(range(num_classes)):
+        wrong = sorted(held ^ set(range(num_classes)))
+        raise AssignmentError(
+            f"plate groups must cover the {num_classes} classes of the scores and no other; "
+            f"{len(wrong)} do not fit, the first is class {wrong[0]}"
+        )
+
+
+def check_scores(scores: NDArray[np.floating[Any]], experiment: ArrayLike, plate: ArrayLike) -> None:
+    """Raise `AssignmentError` where shapes differ or a score is NaN or +inf, naming the plate."""
+    experiments, plates = np.asarray(experiment), np.asarray(plate)
+    if scores.ndim != 2 or experiments.shape != (len(scores),) or plates.shape != (len(scores),):
+        raise AssignmentError(
+            f"scores must be [wells, classes] with one experiment and one plate a well; found scores "
+            f"{scores.shape}, experiment {experiments.shape}, plate {plates.shape}"
+        )
+    faulty = ~(scores < np.inf).all(axis=1)
+    if faulty.any():
+        row = int(np.flatnonzero(faulty)[0])
+        raise AssignmentError(
+            f"scores must be finite, or -inf for an excluded class; {int(faulty.sum())} rows hold NaN or "
+            f"+inf, the first is row {row} on plate {plates[row]} of experiment {experiments[row]}"
+        )
+
+
+def _known_groups(known: Mapping[str, int], plates: list[str], groups: int, experiment: str) -> tuple[int, ...]:
+    for name in plates:
+        if name not in known:
+            raise AssignmentError(
+                f"the known arrangement of experiment {experiment} says nothing of plate {name}"
+            )
+        if not 0 <= known[name] < groups:
+            raise AssignmentError(
+                f"the known arrangement of experiment {experiment} puts group {known[name]} on plate {name}, "
+                f"but groups are numbered 0 to {groups - 1}"
+            )
+    return tuple(known[name] for name in plates)

@@ -1,0 +1,118 @@
+"""Targets: names of a column as class indices, with the labels of test wells withheld."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deepnoise_core.contracts.errors import ScreenError, SplitError
+from deepnoise_core.contracts.screens import Role, Screen
+from deepnoise_core.contracts.training import NO_LABEL
+from deepnoise_core.data.names import did_you_mean, natural_key, some_of
+from deepnoise_core.data.splits import Split
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is learned of every row of a screen.
+
+    Attributes:
+        classes: names of the classes in natural order; those of training wells, K of them.
+        codes: class index of each site, int64 [N]; `NO_LABEL` in test, where the table gives no label, and
+            in wells that are not used.
+        used: whether a site's role is used at all, bool [N].
+    """
+
+    classes: tuple[str, ...]
+    codes: NDArray[np.int64]
+    used: NDArray[np.bool_]
+
+
+def encode_target(screen: Screen, target: str, roles: tuple[Role, ...] | None, split: Split) -> Target:
+    """Class indices of a column. Labels of test sites are withheld here, whatever the table says.
+
+    Args:
+        screen: the screen, row-aligned with the split.
+        target: column whose values are the classes.
+        roles: wells used; where None, treatments if the target is the perturbation, else all.
+        split: the part of every row.
+
+    Raises:
+        ScreenError: the column does not exist, or no well has one of the roles.
+        SplitError: training wells show fewer than two classes, or validation wells show other ones.
+    """
+    labels = _labels(screen, target)
+    used = used_sites(screen, target, roles)
+    labelled = used & labels.is_not_null().to_numpy()
+    training = labelled & (split.parts == "train")
+    validation = labelled & (split.parts == "validation")
+    classes = tuple(sorted(labels.filter(pl.Series(training)).unique().to_list(), key=natural_key))
+    if len(classes) < 2:
+        raise SplitError(
+            f"{screen.source}: the {training.sum()} labelled training sites show {len(classes)} class(es) of "
+            f"{target!r}; at least two are needed: train on more experiments or choose another target"
+        )
+    indices = {name: index for index, name in enumerate(classes)}
+    codes = labels.replace_strict(indices, default=NO_LABEL, return_dtype=pl.Int64).to_numpy()
+    _require_trained_classes(screen, target, labels.filter(pl.Series(validation & (codes == NO_LABEL))))
+    return Target(classes, np.where(training | validation, codes, NO_LABEL).astype(np.int64), used)
+
+
+def truth(screen: Screen, target: str) -> NDArray[Any]:
+    """Every label that the table gives, test wells included: strings or None, [N].
+
+    For evaluation alone. Training, strategies and post-processors use `encode_target`, which withholds.
+
+    Raises:
+        ScreenError: the column does not exist.
+    """
+    return np.array(_labels(screen, target).to_list(), dtype=object)
+
+
+def used_sites(screen: Screen, target: str, roles: tuple[Role, ...] | None) -> NDArray[np.bool_]:
+    """Whether the role of each site's well is used, bool [N].
+
+    Args:
+        screen: N sites.
+        target: column whose values are the classes.
+        roles: wells used; where None, treatments if the target is the perturbation, else all.
+
+    Raises:
+        ScreenError: no site has one of the roles; says which roles there are.
+    """
+    if roles is None:
+        roles = (Role.TREATMENT,) if target == "perturbation" else tuple(Role)
+    wanted = [role.value for role in roles]
+    used: NDArray[np.bool_] = screen.sites["role"].is_in(wanted).to_numpy()
+    if not used.any():
+        found = screen.sites["role"].value_counts(sort=True).rows()
+        counts = ", ".join(f"{count} {role}" for role, count in found)
+        raise ScreenError(
+            f"{screen.source}: no site has a role of {', '.join(wanted) or 'none'}; "
+            f"the screen has {counts}: set data.roles to some of these"
+        )
+    return used
+
+
+def _labels(screen: Screen, target: str) -> pl.Series:
+    columns = screen.sites.columns
+    if target not in columns:
+        raise ScreenError(
+            f"{screen.source}: no column {target!r} to learn{did_you_mean(target, columns)}; "
+            f"the screen has {some_of(columns, most=20)}"
+        )
+    return screen.sites[target].cast(pl.String)
+
+
+def _require_trained_classes(screen: Screen, target: str, unseen: pl.Series) -> None:
+    names = sorted(unseen.unique().to_list(), key=natural_key)
+    if names:
+        raise SplitError(
+            f"{screen.source}: {len(names)} class(es) of {target!r} stand in validation sites and in no "
+            f"training site: {some_of(names)}; train on an experiment that holds them, "
+            "or choose other validation units"
+        )

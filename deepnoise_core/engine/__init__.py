@@ -1,0 +1,1 @@
+"""Training, prediction, checkpoints, EMA, schedules and losses."""

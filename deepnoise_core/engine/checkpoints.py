@@ -1,0 +1,112 @@
+"""What a run saves of its networks: safetensors for tensors, JSON for the rest, nothing pickled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from deepnoise_core.contracts.errors import ModelError
+from deepnoise_core.contracts.protocols import Strategy
+from deepnoise_core.data.files import plain_disk_errors, replace_file
+
+FORMAT = 1
+
+
+def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors to one safetensors file, aside and renamed."""
+    replace_file(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file to the CPU.
+
+    Raises:
+        ModelError: the file is missing, or is no safetensors file.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: cannot be read as safetensors weights: {error}") from error
+
+
+def restore(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Load tensors into a model; every name and shape must fit.
+
+    Raises:
+        ModelError: names or shapes differ; says which.
+    """
+    try:
+        model.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise ModelError(f"{path}: weights do not fit the network of the recipe: {error}") from error
+
+
+def save_state(
+    folder: Path,
+    student: nn.Module,
+    strategy: Strategy,
+    optimizer: torch.optim.Optimizer,
+    record: Mapping[str, Any],
+) -> None:
+    """Write all that is needed to continue to a folder that replaces the one before it at once."""
+    partial, previous = (
+        folder.with_name(folder.name + ".partial"),
+        folder.with_name(folder.name + ".previous"),
+    )
+    shutil.rmtree(partial, ignore_errors=True)
+    with plain_disk_errors(folder):
+        partial.mkdir(parents=True)
+        save_weights(partial / "student.safetensors", student.state_dict())
+        save_weights(partial / "strategy.safetensors", strategy.state_dict())
+        save_weights(partial / "optimizer.safetensors", _optimizer_tensors(optimizer))
+        replace_file(partial / "state.json", json.dumps({"format": FORMAT, **record}, indent=2))
+        shutil.rmtree(previous, ignore_errors=True)
+        if folder.exists():
+            folder.rename(previous)
+        partial.rename(folder)
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def load_state(
+    folder: Path, student: nn.Module, strategy: Strategy, optimizer: torch.optim.Optimizer
+) -> dict[str, Any]:
+    """Put a saved state back, and return its record.
+
+    Raises:
+        ModelError: the folder is missing, incomplete, or does not fit.
+    """
+    try:
+        record: dict[str, Any] = json.loads((folder / "state.json").read_text())
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder}: holds no readable checkpoint: {error}") from error
+    path = folder / "student.safetensors"
+    restore(student, load_weights(path), path)
+    strategy.load_state_dict(load_weights(folder / "strategy.safetensors"))
+    _restore_optimizer(optimizer, load_weights(folder / "optimizer.safetensors"))
+    return record
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": value
+        for index, values in state.items()
+        for name, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

@@ -1,0 +1,85 @@
+"""Which device and precision a job runs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeVar, cast, get_args
+
+import torch
+from torch import nn
+
+from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.contracts.plan import Precision
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+M = TypeVar("M", bound=nn.Module)
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A device and the precision of its matrix work.
+
+    Attributes:
+        device: where tensors live.
+        precision: `fp32`, `bf16` or `fp16`.
+    """
+
+    device: torch.device
+    precision: Literal["fp32", "bf16", "fp16"]
+
+    def __str__(self) -> str:
+        if self.device.type == "cuda":
+            return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
+        return f"{self.device.type} ({torch.get_num_threads()} threads), {self.precision}"
+
+    def placed(self, network: M) -> M:
+        """The network on the device, its weights in the order that suits channels-last images."""
+        return network.to(self.device).to(memory_format=torch.channels_last)
+
+    def autocast(self) -> torch.autocast:
+        """A context in which matrix work runs in this precision."""
+        dtype = torch.float16 if self.precision == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, dtype=dtype, enabled=self.precision != "fp32")
+
+    def accelerator(self) -> Accelerator:
+        """A fresh `accelerate.Accelerator` for this hardware."""
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+
+        # accelerate keeps device and precision in a process-wide state that refuses a second job's choice.
+        AcceleratorState._reset_state(reset_partial_state=True)
+        mixed = "no" if self.precision == "fp32" else self.precision
+        return Accelerator(cpu=self.device.type == "cpu", mixed_precision=mixed)
+
+
+def device_name(word: str) -> DeviceName:
+    """The device that a word names.
+
+    Raises:
+        InputError: it names none.
+    """
+    if word not in get_args(DeviceName):
+        raise InputError(f"no device is called {word!r}; devices are {', '.join(get_args(DeviceName))}")
+    return cast(DeviceName, word)
+
+
+def pick_hardware(device: DeviceName = "auto", precision: Precision = "auto") -> Hardware:
+    """The hardware that a user's words mean on this machine.
+
+    `auto` takes a GPU where there is one, and bf16 where that GPU has it, else fp32.
+
+    Raises:
+        InputError: a device is asked for that this machine lacks.
+    """
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        device = next(name for name in ("cuda", "mps", "cpu") if available[name])
+    elif not available[device]:
+        usable = ", ".join(name for name, there in available.items() if there)
+        raise InputError(f"device {device} is not available to PyTorch on this machine; usable: {usable}")
+    if precision == "auto":
+        precision = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    return Hardware(torch.device(device), precision)

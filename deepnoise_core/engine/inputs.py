@@ -1,0 +1,74 @@
+"""From rows of a screen to what networks see: read, move, resize, normalize, augment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from deepnoise_core.contracts import ImageStore
+from deepnoise_core.contracts.protocols import Augmentation, Normalizer
+from deepnoise_core.data.randomness import sample_keys
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The path of an image from a store to the device.
+
+    Images come with their channels last in memory, the order in which convolutions run fastest.
+
+    Attributes:
+        store: raw pixels.
+        normalizer: fitted on the same rows as the store's.
+        device: where views are made.
+        image_size: side in pixels that sites are resized to; None keeps their own.
+    """
+
+    store: ImageStore
+    normalizer: Normalizer
+    device: torch.device
+    image_size: int | None = None
+
+    def clean(self, pixels: NDArray[Any], rows: NDArray[np.int64]) -> Tensor:
+        """Normalized images [B, C, H, W] without anything random, for evaluation."""
+        images = self._sized(self.normalizer(self._moved(pixels), self._index(rows)))
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def views(
+        self,
+        pixels: NDArray[Any],
+        rows: NDArray[np.int64],
+        names: Iterable[str],
+        augmentation: Augmentation,
+        *,
+        seed: int,
+        epoch: int,
+    ) -> dict[str, Tensor]:
+        """Random views of normalized images, by name; each a function of (seed, epoch, row, name) alone."""
+        raw, index = self._moved(pixels), self._index(rows)
+        made = {}
+        for name in names:
+            jitter = sample_keys(seed, epoch, rows, f"normalizer:{name}")
+            images = self._sized(self.normalizer(raw, index, jitter))
+            view = augmentation(images, name, sample_keys(seed, epoch, rows, name))
+            made[name] = view.contiguous(memory_format=torch.channels_last)
+        return made
+
+    def _moved(self, pixels: NDArray[Any]) -> Tensor:
+        # torch has few operations on uint16, and int32 holds its values.
+        pixels = pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32)
+        return torch.from_numpy(pixels).to(self.device)
+
+    def _index(self, rows: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(rows).to(self.device)
+
+    def _sized(self, images: Tensor) -> Tensor:
+        if self.image_size is None or images.shape[-2:] == (self.image_size, self.image_size):
+            return images
+        return F.interpolate(images, size=(self.image_size, self.image_size), mode="bilinear", antialias=True)

@@ -1,0 +1,44 @@
+"""How long work tells where it stands, without knowing who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Advance(Protocol):
+    """Reports `count` finished units of a task, and optionally a short text such as the losses."""
+
+    def __call__(self, count: int, text: str = "") -> None: ...
+
+
+class Observer(Protocol):
+    """Someone who watches a job."""
+
+    def note(self, text: str) -> None:
+        """One line that a reader of the result must know."""
+        ...
+
+    def task(self, name: str, total: int) -> AbstractContextManager[Advance]:
+        """A task of `total` units, open for the length of the block."""
+        ...
+
+    def epoch(self, record: Mapping[str, float]) -> None:
+        """The finished epoch's line of `metrics.jsonl`."""
+        ...
+
+
+class Silent:
+    """Watches nothing."""
+
+    def note(self, text: str) -> None:
+        """Ignored."""
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Iterator[Advance]:
+        """A task that nobody sees."""
+        yield lambda count, text="": None
+
+    def epoch(self, record: Mapping[str, float]) -> None:
+        """Ignored."""

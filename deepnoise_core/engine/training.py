@@ -1,0 +1,231 @@
+"""The training loop. It owns time, batches, device and files; the strategy owns what is learned."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from deepnoise_core.contracts import Losses, Predictions, Progress, Screen, StepBatch, TrainOptions
+from deepnoise_core.contracts.errors import TrainingError
+from deepnoise_core.contracts.protocols import Augmentation, Strategy
+from deepnoise_core.data.files import replace_file
+from deepnoise_core.data.randomness import derive_seed
+from deepnoise_core.data.wells import merge_sites
+from deepnoise_core.engine.checkpoints import load_state, save_state, save_weights
+from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.devices import Hardware
+from deepnoise_core.engine.feeding import Feed
+from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.observation import Observer
+from deepnoise_core.engine.optimization import build_optimizer, set_rate
+from deepnoise_core.engine.prediction import predict_rows, site_predictions
+from deepnoise_core.engine.validation import LabelledPool, validate
+
+_SHOW_EVERY_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Everything that one training needs, already composed.
+
+    Attributes:
+        screen: N sites; the engine reads identities and pixels, no label.
+        classes: names of the K classes.
+        labelled: rows of the training sites, int64 [n].
+        labels: class index by row of the screen, int64 [N]; only those of `labelled` are read.
+        unlabelled: rows whose images alone may be learned from, int64 [u].
+        validation: sites that select the best epoch, or None.
+        plan: epochs, batches, optimiser.
+        seed: all randomness follows from it.
+    """
+
+    student: Classifier
+    strategy: Strategy
+    augmentation: Augmentation
+    inputs: Inputs
+    screen: Screen
+    classes: tuple[str, ...]
+    labelled: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    unlabelled: NDArray[np.int64]
+    validation: LabelledPool | None
+    plan: TrainOptions
+    seed: int
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended.
+
+    Attributes:
+        best_epoch: epoch, from 1, whose weights are in `checkpoints/best.safetensors`.
+        record: that epoch's line of `metrics.jsonl`.
+        steps: optimiser steps made.
+    """
+
+    best_epoch: int
+    record: Mapping[str, float]
+    steps: int
+
+
+def train(
+    job: TrainingJob, out: Path, hardware: Hardware, observer: Observer, *, resume: bool = False
+) -> TrainingResult:
+    """Run a job to its end; write `metrics.jsonl`, `checkpoints/best.safetensors` and `checkpoints/last/`.
+
+    Args:
+        job: what to train.
+        out: an existing folder.
+        hardware: device and precision.
+        observer: is told of progress.
+        resume: continue after the epoch that `checkpoints/last` holds, instead of from the start.
+
+    Raises:
+        TrainingError: there are fewer than two training sites, or a loss is not finite.
+    """
+    if len(job.labelled) < 2:
+        raise TrainingError(f"training needs 2 labelled sites or more, but the split leaves {len(job.labelled)}")
+    with torch.random.fork_rng():
+        return _Loop(job, out, hardware, observer).run(resume=resume)
+
+
+class _Loop:
+    def __init__(self, job: TrainingJob, out: Path, hardware: Hardware, observer: Observer) -> None:
+        self.job, self.out, self.observer = job, out, observer
+        self.feed = Feed(
+            job.inputs,
+            job.augmentation,
+            job.labelled,
+            job.labels,
+            job.unlabelled,
+            job.plan,
+            job.strategy.views,
+            job.seed,
+        )
+        self.accelerator = hardware.accelerator()
+        student = hardware.placed(job.student)
+        job.strategy.start(student)
+        optimizer = build_optimizer(student, job.plan.optimizer)
+        self.student, self.optimizer = self.accelerator.prepare(student, optimizer)
+        self.best: dict[str, float] = {}
+
+    def run(self, *, resume: bool) -> TrainingResult:
+        (self.out / "checkpoints").mkdir(exist_ok=True)
+        progress = self._resumed() if resume else self._progress(step=0)
+        last_step = progress.epochs * progress.steps_per_epoch
+        if self.job.plan.max_steps is not None:
+            last_step = min(last_step, self.job.plan.max_steps)
+        while progress.step < last_step:
+            record, progress = self._epoch(progress, last_step)
+            record |= self._validated()
+            self._keep(record, progress)
+            self.observer.epoch(record)
+            self.job.strategy.refresh(self._predict_unlabelled, progress)
+        return TrainingResult(int(self.best["epoch"]), self.best, progress.step)
+
+    def _epoch(self, progress: Progress, last_step: int) -> tuple[dict[str, float], Progress]:
+        number, before = progress.epoch + 1, progress.step
+        started, shown, sites, rate = time.perf_counter(), 0.0, 0, 0.0
+        sums: dict[str, Tensor] = {}
+        self.student.train()
+        steps = min(progress.steps_per_epoch - before % progress.steps_per_epoch, last_step - before)
+        with self.observer.task(f"epoch {number}/{progress.epochs}", steps) as advance:
+            for batch, size in self.feed.rest_of_epoch(progress, last_step):
+                rate = set_rate(self.optimizer, self.job.plan, progress)
+                losses = self._step(batch, progress)
+                progress = self._progress(progress.step + 1)
+                self.job.strategy.after_step(self.accelerator.unwrap_model(self.student), progress)
+                for name, value in (*losses.terms.items(), *losses.logs.items()):
+                    sums[name] = value.detach() + sums.get(name, 0.0)
+                sites += size
+                now = time.perf_counter()
+                # Reading a loss waits for the device, so it is done a few times a second and not every step.
+                if now - shown > _SHOW_EVERY_SECONDS:
+                    shown = now
+                    advance(1, self._describe(losses, sites / (now - started), progress))
+                else:
+                    advance(1)
+        means = {name: float(total) / (progress.step - before) for name, total in sums.items()}
+        self._check_finite(means, progress)
+        seconds = time.perf_counter() - started
+        record = {"epoch": number, "step": progress.step, "lr": rate, **means}
+        return {**record, "seconds": seconds, "sites_per_second": sites / seconds}, progress
+
+    def _step(self, batch: StepBatch, progress: Progress) -> Losses:
+        # Dropout and stochastic depth draw from torch's generator; seeded by step, a resumed run repeats it.
+        torch.manual_seed(derive_seed(self.job.seed, "step", progress.step))
+        with self.accelerator.autocast():
+            losses = self.job.strategy.losses(self.student, batch, progress)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(losses.total)
+        if self.job.plan.clip_gradient is not None:
+            self.accelerator.clip_grad_norm_(self.student.parameters(), self.job.plan.clip_gradient)
+        self.optimizer.step()
+        return losses
+
+    def _validated(self) -> dict[str, float]:
+        if self.job.validation is None:
+            return {}
+        with self.accelerator.autocast():
+            return validate(self._inference_model(), self.job.inputs, self.job.validation)
+
+    def _keep(self, record: dict[str, float], progress: Progress) -> None:
+        if not self.best or _rank(record) > _rank(self.best):
+            self.best = record
+            save_weights(self.out / "checkpoints" / "best.safetensors", self._inference_model().state_dict())
+        with (self.out / "metrics.jsonl").open("a") as lines:
+            lines.write(json.dumps(record) + "\n")
+        student = self.accelerator.unwrap_model(self.student)
+        state = {"step": progress.step, "best": self.best}
+        save_state(self.out / "checkpoints" / "last", student, self.job.strategy, self.optimizer, state)
+
+    def _resumed(self) -> Progress:
+        student = self.accelerator.unwrap_model(self.student)
+        state = load_state(self.out / "checkpoints" / "last", student, self.job.strategy, self.optimizer)
+        self.best = state["best"]
+        # A crash between the line and the checkpoint leaves a line of an epoch that now comes again.
+        metrics = self.out / "metrics.jsonl"
+        lines = [line for line in metrics.read_text().splitlines() if json.loads(line)["step"] <= state["step"]]
+        replace_file(metrics, "".join(f"{line}\n" for line in lines))
+        return self._progress(state["step"])
+
+    def _progress(self, step: int) -> Progress:
+        per_epoch = self.feed.steps_per_epoch
+        return Progress(step // per_epoch, step, self.job.plan.epochs, per_epoch)
+
+    def _inference_model(self) -> Classifier:
+        return cast(Classifier, self.accelerator.unwrap_model(self.job.strategy.inference_model()))
+
+    def _predict_unlabelled(self, model: nn.Module) -> Predictions:
+        job, rows = self.job, self.job.unlabelled
+        with self.accelerator.autocast():
+            logits, embeddings = predict_rows(cast(Classifier, model), job.inputs, rows)
+        return merge_sites(site_predictions(job.screen, rows, job.classes, logits, embeddings))
+
+    def _describe(self, losses: Losses, rate: float, progress: Progress) -> str:
+        terms = {name: float(value.detach()) for name, value in losses.terms.items()}
+        self._check_finite(terms, progress)
+        return "  ".join([*(f"{name} {value:.3f}" for name, value in terms.items()), f"{rate:.0f} sites/s"])
+
+    def _check_finite(self, values: Mapping[str, float], progress: Progress) -> None:
+        wrong = [name for name, value in values.items() if not np.isfinite(value)]
+        if wrong:
+            raise TrainingError(
+                f"{' and '.join(wrong)} became infinite or not a number by step {progress.step} (epoch "
+                f"{progress.epoch + 1}); try a smaller train.optimizer.lr, or train.clip_gradient"
+            )
+
+
+def _rank(record: Mapping[str, float]) -> tuple[float, float]:
+    """Higher is better: validation accuracy, then loss; without validation the latest epoch."""
+    accuracy = record.get("validation_accuracy", record["epoch"])
+    return accuracy, -record.get("validation_loss", 0.0)

@@ -1,0 +1,41 @@
+"""The honest figure by which epochs are compared: raw accuracy of labelled wells, without plate knowledge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.prediction import predict_rows
+
+
+@dataclass(frozen=True)
+class LabelledPool:
+    """Sites of validation wells and their classes.
+
+    Attributes:
+        rows: rows of the screen, int64 [n].
+        labels: class index of each site's well, int64 [n].
+        wells: id of each site's well, [n].
+    """
+
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    wells: NDArray[np.str_]
+
+
+def validate(model: Classifier, inputs: Inputs, pool: LabelledPool) -> dict[str, float]:
+    """Raw well-level accuracy (mean logits of a well's sites) and mean cross-entropy."""
+    logits, _ = predict_rows(model, inputs, pool.rows)
+    _, first, well = np.unique(pool.wells, return_index=True, return_inverse=True)
+    scores = np.zeros((len(first), logits.shape[1]))
+    np.add.at(scores, well, logits)
+    scores /= np.bincount(well)[:, None]
+    labels = pool.labels[first]
+    correct = scores.argmax(axis=1) == labels
+    loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels]
+    return {"validation_accuracy": float(correct.mean()), "validation_loss": float(loss.mean())}

@@ -1,0 +1,1 @@
+"""Accuracy by stage, per cell type, experiment and plate."""

@@ -1,0 +1,134 @@
+"""Laws of post-processors, on four plates whose groups of classes are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from deepnoise_core.contracts import PlateDesign, Predictions
+from deepnoise_core.contracts.errors import PredictionsError
+from deepnoise_core.contracts.protocols import PostProcessor
+from deepnoise_core.data.wells import merge_sites
+from deepnoise_core.testing.laws import require
+
+Make = Callable[[], PostProcessor]
+_GROUPS, _GROUP_SIZE = 4, 5
+_DESIGNS = (
+    PlateDesign(),
+    PlateDesign(
+        tuple(frozenset(range(g * _GROUP_SIZE, (g + 1) * _GROUP_SIZE)) for g in range(_GROUPS)), exclusive=True
+    ),
+)
+
+
+def wells_stay_in_their_order(make: Make) -> None:
+    """Every well comes back, once and in its place, with its classes and the stages it had."""
+    wells = merge_sites(_sites())
+    for design in _DESIGNS:
+        made = make()(wells, design)
+        require(_wells(made) == _wells(wells), "wells are dropped, repeated or moved")
+        require(made.classes == wells.classes, "the classes change")
+        require(made.scores.shape == wells.scores.shape, "the scores change their shape")
+        require(not np.isnan(made.scores).any(), "a score is not a number")
+        for stage, labels in wells.stages.items():
+            require(np.array_equal(made.stages[stage], labels), f"the stage {stage} changes")
+        lengths = [*made.ids.values(), *made.stages.values(), *made.facts.values()]
+        require(all(len(column) == len(made) for column in lengths), "a column has another length")
+
+
+def sites_become_wells_or_stay(make: Make) -> None:
+    """Sites keep their rows, become their wells, or are refused with a PredictionsError."""
+    sites = _sites()
+    try:
+        made = make()(sites, _DESIGNS[1])
+    except PredictionsError:
+        return
+    whole = _wells(sites) if made.per_site else list(dict.fromkeys(_wells(sites)))
+    require(_wells(made) == whole, "wells are dropped, repeated or moved")
+
+
+def the_order_of_rows_is_irrelevant(make: Make) -> None:
+    """Rows in another order give the same rows in that order."""
+    wells = merge_sites(_sites())
+    order = np.random.default_rng(2).permutation(len(wells))
+    for design in _DESIGNS:
+        straight, shuffled = make()(wells, design), make()(_rows(wells, order), design)
+        require(np.allclose(shuffled.scores, straight.scores[order], atol=1e-5), "order changes scores")
+        for stage, labels in straight.stages.items():
+            require(np.array_equal(shuffled.stages[stage], labels[order]), f"order changes the stage {stage}")
+
+
+def nothing_gives_nothing(make: Make) -> None:
+    """No rows give no rows."""
+    empty = _rows(merge_sites(_sites()), np.array([], dtype=np.int64))
+    for design in _DESIGNS:
+        require(len(make()(empty, design)) == 0, "no rows give some")
+
+
+def what_other_rows_decide_is_declared(make: Make) -> None:
+    """Where a well's labels change with the wells around it, `transductive` says what was used."""
+    wells = merge_sites(_sites())
+    for design in _DESIGNS:
+        together = make()(wells, design)
+        alone = [make()(_rows(wells, np.array([row])), design) for row in range(len(wells))]
+        for stage, labels in together.stages.items():
+            apart = np.array([one.stages[stage][0] for one in alone])
+            declared = len(together.transductive) > len(wells.transductive)
+            require(declared or np.array_equal(apart, labels), f"stage {stage} uses other rows without a word")
+
+
+def predictions_are_left_alone(make: Make) -> None:
+    """The arrays that are passed in keep their values."""
+    wells = merge_sites(_sites())
+    scores = wells.scores.copy()
+    for design in _DESIGNS:
+        make()(wells, design)
+        require(np.array_equal(wells.scores, scores), "the post-processor writes into its input")
+
+
+LAWS = (
+    wells_stay_in_their_order,
+    sites_become_wells_or_stay,
+    the_order_of_rows_is_irrelevant,
+    nothing_gives_nothing,
+    what_other_rows_decide_is_declared,
+    predictions_are_left_alone,
+)
+
+
+def _sites(seed: int = 0) -> Predictions:
+    """Two sites a well, two experiments, four plates each; a plate holds the classes of its group."""
+    generator = np.random.default_rng(seed)
+    experiment, plate, place, site = np.indices((2, _GROUPS, _GROUP_SIZE, 2)).reshape(4, -1)
+    truth = (plate + experiment) % _GROUPS * _GROUP_SIZE + place
+    scores = generator.normal(size=(len(truth), _GROUPS * _GROUP_SIZE))
+    scores[np.arange(len(truth)), truth] += 2.0
+    ids = {
+        "experiment": [f"E{number}" for number in experiment],
+        "plate": [f"{number + 1}" for number in plate],
+        "well": [f"B{number + 2:02}" for number in place],
+        "cell_type": ["HUVEC"] * len(truth),
+        "role": ["treatment"] * len(truth),
+    }
+    joined = ["_".join(parts) for parts in zip(ids["experiment"], ids["plate"], ids["well"], strict=True)]
+    ids |= {"well_id": joined, "site_id": [f"{well}_{s}" for well, s in zip(joined, site, strict=True)]}
+    columns = {name: np.array(values, dtype=object) for name, values in ids.items()}
+    classes = tuple(f"p{number}" for number in range(scores.shape[1]))
+    return Predictions({**columns, "site": site + 1}, classes, scores.astype(np.float32))
+
+
+def _rows(predictions: Predictions, rows: ArrayLike) -> Predictions:
+    index = np.asarray(rows)
+    return replace(
+        predictions,
+        ids={name: column[index] for name, column in predictions.ids.items()},
+        scores=predictions.scores[index],
+        stages={stage: labels[index] for stage, labels in predictions.stages.items()},
+    )
+
+
+def _wells(predictions: Predictions) -> list[str]:
+    return [str(name) for name in predictions.ids["well_id"]]

@@ -1,0 +1,97 @@
+"""A strategy at work on a small student, moved as the engine moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deepnoise_core.contracts import Batch, LabelledBatch, Losses, Predictions, Progress, StepBatch, ViewPlan
+from deepnoise_core.contracts.protocols import Strategy
+from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.testing.networks import small_classifier
+
+CLASSES, CHANNELS, SIDE, EPOCHS, STEPS_PER_EPOCH = 4, 3, 10, 8, 2
+LATE = EPOCHS * STEPS_PER_EPOCH - 1
+"""The last step, when every ramp has risen."""
+
+_LABELLED, _UNLABELLED = 6, 5
+
+
+class Rehearsal:
+    """A student, a started strategy, and an optimiser over the student's parameters alone."""
+
+    def __init__(self, make: Callable[[], Strategy], student: Classifier | None = None) -> None:
+        self.student = student or small_classifier(channels=CHANNELS, classes=CLASSES, dropout=0.2)
+        self.strategy = make()
+        self.strategy.start(self.student)
+        self.optimizer = torch.optim.SGD(self.student.parameters(), lr=0.1, momentum=0.9)
+
+    def backward(self, batch: StepBatch, step: int) -> Losses:
+        """Losses of one step, with the gradient of their sum left on the student."""
+        self.student.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.random.fork_rng():
+            torch.manual_seed(step)
+            losses = self.strategy.losses(self.student, batch, progress_at(step))
+            torch.autograd.backward(losses.total)
+        return losses
+
+    def train(self, start: int, stop: int) -> None:
+        """Steps `start` to `stop`, with a refresh at the end of each epoch."""
+        for step in range(start, stop):
+            self.backward(random_batch(self.strategy.views, step), step)
+            self.optimizer.step()
+            after = progress_at(step + 1)
+            self.strategy.after_step(self.student, after)
+            if after.step % STEPS_PER_EPOCH == 0:
+                self.strategy.refresh(_predict_pool, after)
+
+    def gradients(self) -> list[Tensor]:
+        """The student's gradients, zero where it has none."""
+        return [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in self.student.parameters()]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The states of student and strategy together."""
+        student = {f"student.{name}": value for name, value in self.student.state_dict().items()}
+        return student | {f"strategy.{name}": value for name, value in self.strategy.state_dict().items()}
+
+
+def progress_at(step: int) -> Progress:
+    """The progress when `step` steps are done."""
+    return Progress(step // STEPS_PER_EPOCH, step, EPOCHS, STEPS_PER_EPOCH)
+
+
+def random_batch(views: ViewPlan, seed: int, *, pool: int = 0, classes: int = CLASSES) -> StepBatch:
+    """Random images with another look in every view; another `pool` has other unlabelled images."""
+    known, unknown = (torch.Generator().manual_seed(number) for number in (seed, 1000 * (pool + 1) + seed))
+    labelled = LabelledBatch(
+        rows=torch.arange(_LABELLED),
+        views=_views(views.labelled, _LABELLED, known),
+        labels=torch.randint(classes, (_LABELLED,), generator=known),
+    )
+    if not views.unlabelled:
+        return StepBatch(labelled)
+    rows = torch.arange(_LABELLED, _LABELLED + _UNLABELLED)
+    return StepBatch(labelled, Batch(rows, _views(views.unlabelled, _UNLABELLED, unknown)))
+
+
+def _views(names: tuple[str, ...], size: int, generator: torch.Generator) -> dict[str, Tensor]:
+    images = torch.randn(size, CHANNELS, SIDE, SIDE, generator=generator)
+    return {name: images + 0.3 * torch.randn(images.shape, generator=generator) for name in names}
+
+
+def _predict_pool(model: nn.Module) -> Predictions:
+    network, was_training = cast(Classifier, model), model.training
+    images = torch.randn(_UNLABELLED, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(7))
+    with torch.no_grad():
+        scores = network.eval()(images).float().numpy()
+    network.train(was_training)
+    wells = np.array([f"B{number + 2:02}" for number in range(_UNLABELLED)], dtype=object)
+    alike = {name: np.full(len(wells), name, dtype=object) for name in ("experiment", "plate", "cell_type")}
+    roles = np.full(len(wells), "treatment", dtype=object)
+    classes = tuple(f"p{number}" for number in range(network.num_classes))
+    return Predictions({**alike, "role": roles, "well": wells, "well_id": wells}, classes, scores)

@@ -1,0 +1,139 @@
+"""Laws of strategies."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from deepnoise_core.contracts import StepBatch
+from deepnoise_core.contracts.protocols import Strategy
+from deepnoise_core.testing.laws import require
+from deepnoise_core.testing.networks import small_classifier
+from deepnoise_core.testing.rehearsal import CHANNELS, CLASSES, LATE, SIDE, Rehearsal, random_batch
+
+Make = Callable[[], Strategy]
+
+
+def unlabelled_images_move_the_student(make: Make) -> None:
+    """Other unlabelled images give the student's parameters another gradient, late in training.
+
+    A rule that learns from confident images alone has nothing to learn from a vague student, and a squared
+    distance nothing from a certain one; so one of several degrees of confidence must do.
+    """
+    if not make().views.unlabelled:
+        return
+    for confidence in (1.0, 10.0, 100.0):
+        gradients = []
+        for pool in (1, 2):
+            job = Rehearsal(make, small_classifier(batch_norm=False, confidence=confidence))
+            job.backward(random_batch(job.strategy.views, 0, pool=pool), step=LATE)
+            gradients.append(job.gradients())
+        if any(not torch.equal(one, other) for one, other in zip(*gradients, strict=True)):
+            return
+    raise AssertionError("the loss on unlabelled images gives the student no gradient")
+
+
+def the_student_alone_is_trained(make: Make) -> None:
+    """Nothing but the student has a gradient, or is moved by an optimiser over the student's parameters."""
+    job = Rehearsal(make)
+    student = {id(parameter) for parameter in job.student.parameters()}
+    networks = [value for value in vars(job.strategy).values() if isinstance(value, nn.Module)]
+    networks.append(job.strategy.inference_model())
+    others = [p for network in networks for p in network.parameters() if id(p) not in student]
+    before = [parameter.clone() for parameter in others]
+    job.backward(random_batch(job.strategy.views, 0), step=LATE)
+    job.optimizer.step()
+    require(any(bool(gradient.any()) for gradient in job.gradients()), "the student gets no gradient at all")
+    require(all(p.grad is None for p in others), "a network beside the student gets a gradient")
+    moved = any(not torch.equal(old, new) for old, new in zip(before, others, strict=True))
+    require(not moved, "the optimiser moves a network beside the student")
+
+
+def starting_leaves_the_student_alone(make: Make) -> None:
+    """`start` adds no parameter to the student and changes none of its tensors."""
+    student = small_classifier()
+    before = {name: tensor.clone() for name, tensor in student.state_dict().items()}
+    make().start(student)
+    _require_equal(before, student.state_dict(), "start changes the student")
+
+
+def the_same_seed_repeats(make: Make) -> None:
+    """Two trainings from one seed end in the same bits."""
+    one, other = Rehearsal(make), Rehearsal(make)
+    one.train(0, 4)
+    other.train(0, 4)
+    _require_equal(one.tensors(), other.tensors(), "two trainings from one seed differ")
+
+
+def a_saved_state_continues_exactly(make: Make) -> None:
+    """Training that is saved mid-run and continued by fresh objects equals one that never stopped."""
+    whole, first, second = Rehearsal(make), Rehearsal(make), Rehearsal(make)
+    whole.train(0, 6)
+    first.train(0, 3)
+    student, strategy = save(first.student.state_dict()), save(dict(first.strategy.state_dict()))
+    second.student.load_state_dict(load(student))
+    second.strategy.load_state_dict(load(strategy))
+    second.optimizer.load_state_dict(copy.deepcopy(first.optimizer.state_dict()))
+    second.train(3, 6)
+    _require_equal(whole.tensors(), second.tensors(), "continuing from a saved state differs")
+
+
+def losses_are_finite_with_many_classes(make: Make) -> None:
+    """Terms and logs are finite scalars at K = 1,108, in float32 and under bf16 autocast."""
+    for enabled in (False, True):
+        job = Rehearsal(make, small_classifier(classes=1108))
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            losses = job.backward(random_batch(job.strategy.views, 0, classes=1108), step=LATE)
+        for name, value in (*losses.terms.items(), *losses.logs.items()):
+            require(value.ndim == 0 and bool(value.isfinite()), f"{name} is {value}, not a finite scalar")
+        require(all(not value.requires_grad for value in losses.logs.values()), "a log is not detached")
+        finite = all(bool(gradient.isfinite().all()) for gradient in job.gradients())
+        require(finite, "a gradient is not finite")
+
+
+def an_empty_pool_is_no_obstacle(make: Make) -> None:
+    """Without unlabelled images the strategy learns from labelled ones alone."""
+    job = Rehearsal(make)
+    labelled = random_batch(job.strategy.views, 0).labelled
+    job.backward(StepBatch(labelled), step=0)
+    require(any(bool(gradient.any()) for gradient in job.gradients()), "labelled images give no gradient")
+
+
+def unlabelled_images_come_without_labels(make: Make) -> None:
+    """Rows and views are all that there is of unlabelled images, and the strategy asks for no more."""
+    job = Rehearsal(make)
+    batch = random_batch(job.strategy.views, 0)
+    if batch.unlabelled is not None:
+        require(set(vars(batch.unlabelled)) == {"rows", "views"}, "an unlabelled batch has further fields")
+    job.backward(batch, step=0)
+
+
+def the_published_network_scores_images(make: Make) -> None:
+    """`inference_model` gives logits [B, K] in evaluation, without labels."""
+    job = Rehearsal(make)
+    job.train(0, 2)
+    logits = job.strategy.inference_model().eval()(torch.zeros(5, CHANNELS, SIDE, SIDE))
+    require(logits.shape == (5, CLASSES), f"the published network gives {tuple(logits.shape)} for 5 images")
+
+
+LAWS = (
+    unlabelled_images_move_the_student,
+    the_student_alone_is_trained,
+    starting_leaves_the_student_alone,
+    the_same_seed_repeats,
+    a_saved_state_continues_exactly,
+    losses_are_finite_with_many_classes,
+    an_empty_pool_is_no_obstacle,
+    unlabelled_images_come_without_labels,
+    the_published_network_scores_images,
+)
+
+
+def _require_equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str) -> None:
+    require(one.keys() == other.keys(), f"{what}: other names of tensors")
+    different = [name for name, tensor in one.items() if not torch.equal(tensor, other[name])]
+    require(not different, f"{what}: {', '.join(different[:3])}")

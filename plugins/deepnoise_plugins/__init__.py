@@ -1,0 +1,1 @@
+"""The built-in plugins: one sub-package is one plugin behind one entry point."""

@@ -1,0 +1,20 @@
+"""The mean teacher (Tarvainen & Valpola 2017, arXiv 1703.01780), as DeepNoise uses it."""
+
+from collections.abc import Iterable
+
+from deepnoise_core.contracts import Component, hookimpl
+from deepnoise_plugins.mean_teacher.options import MeanTeacherOptions
+
+
+@hookimpl
+def deepnoise_strategies() -> Iterable[Component]:
+    """Offer the mean teacher with DeepNoise's numbers as defaults."""
+    return [
+        Component(
+            name="mean-teacher",
+            summary="Cross-entropy, and consistency with an averaged teacher on all images (DeepNoise)",
+            factory="deepnoise_plugins.mean_teacher.strategy:MeanTeacher",
+            options=MeanTeacherOptions,
+            reference="arXiv:1703.01780",
+        )
+    ]

@@ -1,0 +1,35 @@
+"""Post-processors that use what is known of plates."""
+
+from collections.abc import Iterable
+
+from deepnoise_core.contracts import Component, hookimpl
+from deepnoise_plugins.plates.options import BalancedOptions, GroupOptions, SiteMeanOptions
+
+_FIRST_PLACE = "https://github.com/maciej-sypetkowski/kaggle-rcic-1st"
+
+
+@hookimpl
+def deepnoise_postprocessors() -> Iterable[Component]:
+    """Offer the three steps from sites to assigned wells."""
+    return [
+        Component(
+            name="site-mean",
+            summary="One row a well: the mean of its sites' logits (stage raw)",
+            factory="deepnoise_plugins.plates.site_mean:SiteMean",
+            options=SiteMeanOptions,
+        ),
+        Component(
+            name="plate-group",
+            summary="Excludes classes outside of the plate's group, whose place is estimated (stage group)",
+            factory="deepnoise_plugins.plates.plate_group:PlateGroup",
+            options=GroupOptions,
+            reference=_FIRST_PLACE,
+        ),
+        Component(
+            name="plate-balanced",
+            summary="Uses each class at most so often a plate, by linear sum assignment (stage assigned)",
+            factory="deepnoise_plugins.plates.plate_balanced:PlateBalanced",
+            options=BalancedOptions,
+            reference="arXiv:2209.05772",
+        ),
+    ]

@@ -1,0 +1,49 @@
+"""One class a well, no class more often than a plate's design allows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepnoise_core.contracts import PlateDesign, Predictions, Stage
+from deepnoise_core.data.plates import assign_plates
+from deepnoise_core.data.scores import log_probabilities
+from deepnoise_core.data.wells import require_wells
+from deepnoise_plugins.plates.options import BalancedOptions
+
+
+class PlateBalanced:
+    """Linear sum assignment on log-probabilities, plate by plate; classes excluded before stay excluded.
+
+    One well a class only where no class repeats on a labelled training plate; elsewhere the labels stay and
+    a note says so, unless the capacity is raised.
+    """
+
+    def __init__(self, options: BalancedOptions) -> None:
+        self.options = options
+
+    def __call__(self, predictions: Predictions, design: PlateDesign) -> Predictions:
+        """Adds the stage `assigned`.
+
+        Raises:
+            PredictionsError: a row is a site.
+            AssignmentError: a plate has too many wells or no solution, or a score is not a number.
+        """
+        predictions = require_wells(predictions, "plate-balanced")
+        before = predictions.stages.get(Stage.GROUP, predictions.stages[Stage.RAW])
+        if not design.exclusive and self.options.capacity == 1:
+            note = "classes repeat on training plates, so one-to-one assignment does not apply"
+            return predictions.with_stage(Stage.ASSIGNED, before, notes=(*predictions.notes, note))
+        labels = assign_plates(
+            log_probabilities(predictions.scores),
+            experiment=predictions.ids["experiment"],
+            plate=predictions.ids["plate"],
+            capacity=self.options.capacity,
+            unassigned_score=self.options.unassigned_score,
+        ).labels
+        changed = int(np.count_nonzero(labels != before))
+        return predictions.with_stage(
+            Stage.ASSIGNED,
+            labels,
+            transductive=(*predictions.transductive, "plate assignment"),
+            notes=(*predictions.notes, f"plate assignment changed {changed} of {len(labels)} labels"),
+        )

@@ -1,0 +1,114 @@
+"""What `import deepnoise as dn` offers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepnoise.listing import kind_named
+from deepnoise_core.contracts import Screen
+from deepnoise_core.data.plates import assign_plates
+from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.discovery import discover_from_environment
+from deepnoise_registry.recipes.reading import read_recipe
+from deepnoise_registry.recipes.recipe import ComponentReference, Recipe
+from deepnoise_registry.records import Offer
+
+if TYPE_CHECKING:
+    from deepnoise.model import Model
+    from deepnoise.training import Run
+    from deepnoise_core.engine.devices import DeviceName
+    from deepnoise_core.engine.observation import Observer
+    from deepnoise_core.evaluation.accuracy import Evaluation
+    from deepnoise_registry.compose import Composition
+
+__all__ = [
+    "assign_plates",
+    "components",
+    "compose",
+    "evaluate",
+    "installed",
+    "load",
+    "load_recipe",
+    "open_screen",
+    "simulate",
+    "train",
+]
+
+
+def installed() -> Catalogue:
+    """The components of all installed plugins, found anew; `DEEPNOISE_PLUGINS` may narrow them."""
+    return Catalogue(discover_from_environment(os.environ))
+
+
+def components(kind: str | None = None) -> tuple[Offer, ...]:
+    """What can be named in a recipe: all components, or those of one kind (`backbone`, `head`, …)."""
+    return installed().offers(kind_named(kind) if kind is not None else None)
+
+
+def load_recipe(source: str | Path, *, sets: Sequence[str] = ()) -> Recipe:
+    """A built-in recipe or a YAML file, with every default filled in.
+
+    Args:
+        source: name or path.
+        sets: overrides such as `train.epochs=3`.
+    """
+    return read_recipe(source, installed(), sets=sets).recipe
+
+
+def open_screen(path: str | Path, *, reader: str | None = None) -> Screen:
+    """The screen at a path, opened by the reader that recognises it or by the one that is named."""
+    from deepnoise_registry.screens import open_screen as open_with
+
+    reference = ComponentReference(name=reader) if reader is not None else None
+    return open_with(Path(path), installed(), reference)
+
+
+def simulate(preset: str = "tiny", *, seed: int = 0) -> Screen:
+    """A simulated screen with known truth, in memory: `tiny`, `demo` or `ladder`."""
+    from deepnoise.simulation import simulated_screen
+
+    return simulated_screen(preset, seed=seed)
+
+
+def compose(recipe: Recipe | str | Path, screen: Screen) -> Composition:
+    """Build every component of a recipe for a screen, and train nothing."""
+    from deepnoise_registry.compose import compose as compose_with
+
+    return compose_with(_recipe(recipe), screen, installed())
+
+
+def train(
+    recipe: Recipe | str | Path,
+    screen: Screen | str | Path,
+    out: str | Path,
+    *,
+    device: DeviceName = "auto",
+    observer: Observer | None = None,
+) -> Run:
+    """Train a recipe on a screen; writes the run's folder, which must not exist yet."""
+    from deepnoise.training import train_run
+
+    screen = screen if isinstance(screen, Screen) else open_screen(screen)
+    return train_run(_recipe(recipe), screen, Path(out), installed(), device=device, observer=observer)
+
+
+def load(path: str | Path) -> Model:
+    """The model of a run's or a bundle's folder."""
+    from deepnoise.model import load_model
+
+    return load_model(Path(path), installed())
+
+
+def evaluate(predictions: str | Path, screen: Screen | str | Path | None = None) -> Evaluation:
+    """Accuracy by stage of a folder of predictions, against the labels of the screen they were made from."""
+    from deepnoise.evaluation import evaluate_folder
+
+    opened = open_screen(screen) if isinstance(screen, str | Path) else screen
+    return evaluate_folder(Path(predictions), installed(), opened)
+
+
+def _recipe(recipe: Recipe | str | Path) -> Recipe:
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)

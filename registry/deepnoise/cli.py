@@ -1,0 +1,58 @@
+"""The command line: one module a command, each importing what is heavy only when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import typer
+
+from deepnoise.commands import (
+    components,
+    demo,
+    doctor,
+    evaluate,
+    plugins,
+    predict,
+    recipe,
+    screen,
+    simulate,
+    train,
+)
+
+app = typer.Typer(
+    name="deepnoise",
+    help="Learn perturbations from microscopy screens, in spite of plates, wells and experiments.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (demo, simulate, train, predict, evaluate, components, doctor):
+    app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.run)
+app.add_typer(components.component, name="component")
+app.add_typer(plugins.app, name="plugins")
+app.add_typer(recipe.app, name="recipe")
+app.add_typer(screen.app, name="screen")
+
+_SPREADING = ("--set",)
+
+
+def spread(words: Iterable[str]) -> Sequence[str]:
+    """Repeat an option before each `KEY=VALUE` that follows it.
+
+    `--set a=1 b=2` becomes `--set a=1 --set b=2`, which is what the parser understands.
+    """
+    made: list[str] = []
+    option, taken = "", 0
+    for word in words:
+        if word in _SPREADING:
+            option, taken = word, 0
+        elif option and (not taken or ("=" in word and not word.startswith("-"))):
+            made += [option, word]
+            taken += 1
+        else:
+            option = ""
+            made.append(word)
+    return [*made, option] if option and not taken else made

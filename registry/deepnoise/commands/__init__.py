@@ -1,0 +1,1 @@
+"""The commands: `run` is the command, `EXAMPLE` the last lines of its help."""

@@ -1,0 +1,89 @@
+"""What a person at a terminal sees: notes, bars and tables. Data go to standard output, the rest beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from deepnoise_core.engine.observation import Advance
+
+
+def print_json(data: Any) -> None:
+    """Data as indented JSON on standard output, nothing else."""
+    print(json.dumps(data, indent=2, ensure_ascii=False))  # noqa: T201 - this is the program's output
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output; all but the first column are right-aligned where they hold numbers."""
+    table = Table(title=escape(title), title_justify="left", title_style="bold", header_style="bold")
+    for index, column in enumerate(columns):
+        numeric = index > 0 and all(_is_number(row[index]) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)
+
+
+def print_note(text: str) -> None:
+    """A line below a table, on standard output."""
+    Console(highlight=False).print(escape(text), soft_wrap=True, style="dim")
+
+
+class Terminal:
+    """An observer that shows bars on a terminal, and plain lines where output is redirected."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self._progress: Progress | None = None
+
+    def note(self, text: str) -> None:
+        """One line."""
+        self.console.print(escape(text), soft_wrap=True)
+
+    @contextmanager
+    def task(self, name: str, total: int) -> Iterator[Advance]:
+        """A bar that disappears when its task is done; nothing where there is no terminal."""
+        if not self.console.is_terminal:
+            yield lambda count, text="": None
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[text]}"),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(name, total=total, text="")
+
+            def advance(count: int, text: str = "") -> None:
+                progress.advance(task, count)
+                if text:
+                    progress.update(task, text=text)
+
+            yield advance
+
+    def epoch(self, record: Mapping[str, float]) -> None:
+        """One line an epoch."""
+        hidden = {"epoch", "step", "lr", "seconds", "sites_per_second", "consistency_ratio"}
+        losses = [f"{name} {value:.3f}" for name, value in record.items() if name not in hidden]
+        speed = f"{record['sites_per_second']:.0f} sites/s"
+        self.note("  ".join([f"epoch {record['epoch']:>3}", *losses, speed]))
+
+
+def percent(value: float | None) -> str:
+    """`12.3 %`, or a dash where there is no value."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _is_number(text: str) -> bool:
+    return (
+        text.removesuffix("%").strip().replace(",", "").replace(".", "", 1).lstrip("-–").isdigit() or text == "–"
+    )

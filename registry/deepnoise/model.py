@@ -1,0 +1,152 @@
+"""A trained model in memory: it predicts screens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepnoise.training import fit_normalizer, in_memory
+from deepnoise_core.contracts import Kind, Predictions, Screen
+from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
+from deepnoise_core.contracts.protocols import Normalizer
+from deepnoise_core.data.targets import used_sites
+from deepnoise_core.data.wells import merge_sites
+from deepnoise_core.engine.devices import DeviceName, pick_hardware
+from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.observation import Observer, Silent
+from deepnoise_core.engine.prediction import predict_rows, site_predictions
+from deepnoise_registry.bundles import MANIFEST, Bundle, read_bundle
+from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.compose import build, compose_postprocessors
+
+PartName = Literal["all", "train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A bundle, ready to predict.
+
+    Attributes:
+        bundle: recipe, classes, channels and network.
+        catalogue: where normalizer and post-processors are found.
+    """
+
+    bundle: Bundle
+    catalogue: Catalogue
+
+    def predict(
+        self,
+        screen: Screen,
+        *,
+        part: PartName = "all",
+        device: DeviceName = "auto",
+        observer: Observer | None = None,
+    ) -> Predictions:
+        """Predict the wells of a screen; all post-processors of the recipe are applied.
+
+        The normalizer is fitted anew on the screen at hand, without labels. The id column `part` of each well
+        says whether the model was trained on its experiment, selected on it, or never saw its labels (`test`).
+
+        Args:
+            screen: its channels must be the model's, by name and order.
+            part: which wells; `test` are all that were neither trained on nor selected on.
+            device: `auto`, `cpu`, `cuda` or `mps`.
+            observer: is told of progress.
+
+        Raises:
+            ModelError: the screen's channels are not the model's.
+            PredictionsError: no well of the screen is of the part and of a role that the model knows.
+        """
+        observer = observer or Silent()
+        self._require_channels(screen)
+        hardware = pick_hardware(device, self.bundle.recipe.train.precision)
+        parts = self._parts(screen)
+        screen, parts, rows = self._selected(screen, parts, part)
+        observer.note(f"predicting {len(rows):,} sites on {hardware}")
+        screen = in_memory(screen, observer)
+        normalizer: Normalizer = build(self.catalogue, Kind.NORMALIZER, self.bundle.recipe.normalizer)
+        fit_normalizer(normalizer, screen, observer)
+        size = self.bundle.recipe.data.image_size
+        inputs = Inputs(screen.store, normalizer, hardware.device, size)
+        network = hardware.placed(self.bundle.network)
+        with observer.task("predicting", len(rows)) as advance, hardware.autocast():
+            logits, embeddings = predict_rows(network, inputs, rows, on_batch=advance)
+        trained_on = self.bundle.manifest.training["transductive"]
+        uses = tuple(dict.fromkeys(filter(None, (*trained_on, normalizer.transductive))))
+        sites = site_predictions(
+            screen, rows, self.bundle.manifest.classes, logits, embeddings, transductive=uses
+        )
+        return self._processed(replace(sites, ids={**sites.ids, "part": parts[rows]}))
+
+    def embed(self, screen: Screen, *, device: DeviceName = "auto") -> NDArray[np.float32]:
+        """Embeddings of the screen's wells, float32 [wells, F], in the order of `predict`'s rows."""
+        embeddings = self.predict(screen, device=device).embeddings
+        assert embeddings is not None  # noqa: S101 - predict always makes them
+        return embeddings
+
+    def _processed(self, predictions: Predictions) -> Predictions:
+        for process in compose_postprocessors(self.bundle.recipe, self.catalogue):
+            predictions = process(predictions, self.bundle.design)
+        return merge_sites(predictions)
+
+    def _require_channels(self, screen: Screen) -> None:
+        wanted, found = self.bundle.manifest.channels, screen.channels
+        if wanted != found:
+            raise ModelError(
+                f"{screen.source}: the model {self.bundle.manifest.name!r} reads the channels "
+                f"{', '.join(wanted)} in this order, but the screen has {', '.join(found)}"
+            )
+
+    def _parts(self, screen: Screen) -> NDArray[np.str_]:
+        """The part of each site by the units that the model was trained with; unseen units are `test`."""
+        split = self.bundle.manifest.training["split"]
+        unit = screen.column("experiment").astype(str)
+        if split["unit"] == "plate":
+            unit = np.char.add(np.char.add(unit, "/"), screen.column("plate").astype(str))
+        known = {name: part for part in ("train", "validation") for name in split[part]}
+        return np.array([known.get(name, "test") for name in unit])
+
+    def _selected(
+        self, screen: Screen, parts: NDArray[np.str_], part: PartName
+    ) -> tuple[Screen, NDArray[np.str_], NDArray[np.int64]]:
+        """The experiments that hold the wanted wells, their parts, and the wanted rows among them."""
+        data = self.bundle.recipe.data
+        wanted = used_sites(screen, data.target, data.roles) & ((parts == part) | (part == "all"))
+        if not wanted.any():
+            raise PredictionsError(
+                f"{screen.source}: no {part} well to predict; the screen's parts are "
+                f"{', '.join(np.unique(parts))}"
+            )
+        experiments = screen.column("experiment").astype(str)
+        needed = np.flatnonzero(np.isin(experiments, np.unique(experiments[wanted])))
+        return screen.take(needed), parts[needed], np.flatnonzero(wanted[needed])
+
+
+def part_name(word: str) -> PartName:
+    """The part that a word names.
+
+    Raises:
+        InputError: it names none.
+    """
+    if word not in get_args(PartName):
+        raise InputError(f"--part {word} is none of {', '.join(get_args(PartName))}")
+    return cast(PartName, word)
+
+
+def load_model(path: Path, catalogue: Catalogue) -> Model:
+    """Load a run's folder or a bundle's folder.
+
+    Raises:
+        ModelError: the path is neither, or the bundle does not verify.
+    """
+    if not path.is_dir():
+        raise ModelError(f"{path}: there is no such run or bundle")
+    if (path / "bundle").is_dir():
+        path = path / "bundle"
+    elif (path / "recipe.yaml").is_file() and not (path / MANIFEST).is_file():
+        raise ModelError(f"{path}: this run has not finished; continue it with deepnoise train --resume {path}")
+    return Model(read_bundle(path, catalogue), catalogue)

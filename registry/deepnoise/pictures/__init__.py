@@ -1,0 +1,1 @@
+"""Plots that deepnoise draws, as PNG files."""

@@ -1,0 +1,57 @@
+"""Predicting a screen into a folder."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+from deepnoise.model import Model, PartName
+from deepnoise.pictures.plate_map import draw_plate_maps
+from deepnoise_core.contracts import Predictions, Screen
+from deepnoise_core.data.files import refuse_taken, sha256_of
+from deepnoise_core.data.prediction_table import write_predictions
+from deepnoise_core.engine.devices import DeviceName
+from deepnoise_core.engine.observation import Observer
+from deepnoise_registry.bundles import MANIFEST
+
+
+def predict_folder(
+    model: Model,
+    screen: Screen,
+    out: Path,
+    *,
+    part: PartName = "all",
+    device: DeviceName = "auto",
+    observer: Observer,
+) -> Predictions:
+    """Predict a screen and write tables, and a plate map of each experiment under `plates/`.
+
+    Raises:
+        InputError: the folder is taken, or the screen does not fit the model.
+    """
+    refuse_taken(out, "a folder of predictions")
+    predictions = model.predict(screen, part=part, device=device, observer=observer)
+    write_folder(predictions, out, model, screen)
+    draw_plate_maps(predictions, out / "plates")
+    return predictions
+
+
+def write_folder(predictions: Predictions, out: Path, model: Model, screen: Screen) -> None:
+    """Write predictions with the model and screen that they came from."""
+    write_predictions(predictions, out, provenance=_provenance(model, screen))
+
+
+def _provenance(model: Model, screen: Screen) -> dict[str, object]:
+    bundle = model.bundle
+    return {
+        "model": bundle.manifest.name,
+        "bundle": str(bundle.path.resolve()),
+        "manifest_sha256": sha256_of(bundle.path / MANIFEST),
+        "screen": screen.source,
+        "reader": screen.reader,
+        "target": bundle.recipe.data.target,
+        "split": bundle.manifest.training["split"],
+        "trained_transductively_on": bundle.manifest.training["transductive"],
+        "dropped_sites": {one.site_id: one.reason for one in screen.dropped},
+        "deepnoise": version("deepnoise"),
+    }

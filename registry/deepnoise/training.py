@@ -1,0 +1,244 @@
+"""Training as users ask for it: a recipe, a screen, and a run folder."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepnoise.pictures.curves import draw_curves
+from deepnoise_core.contracts import Screen
+from deepnoise_core.contracts.errors import ModelError
+from deepnoise_core.contracts.protocols import Normalizer
+from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_taken, replace_file
+from deepnoise_core.data.memory import fits_in_memory, held_in_memory
+from deepnoise_core.data.statistics import site_statistics
+from deepnoise_core.engine.checkpoints import load_weights
+from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
+from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.observation import Observer, Silent
+from deepnoise_core.engine.training import TrainingJob, TrainingResult
+from deepnoise_core.engine.training import train as run_job
+from deepnoise_core.engine.validation import LabelledPool
+from deepnoise_registry.bundles import write_bundle
+from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.compose import Composition, compose
+from deepnoise_registry.recipes.reading import read_recipe
+from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
+from deepnoise_registry.recipes.writing import recipe_to_yaml
+from deepnoise_registry.screens import open_screen
+
+CARD = "run.json"
+_PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training.
+
+    Attributes:
+        path: the run's folder.
+        bundle: the folder of the network that is published.
+        card: what `run.json` holds.
+    """
+
+    path: Path
+    bundle: Path
+    card: dict[str, Any]
+
+
+def train_run(
+    recipe: Recipe,
+    screen: Screen,
+    out: Path,
+    catalogue: Catalogue,
+    *,
+    device: DeviceName = "auto",
+    observer: Observer | None = None,
+    resume: bool = False,
+) -> Run:
+    """Train a recipe on a screen and write a run: recipe, metrics, curves, checkpoints, card and bundle.
+
+    Nothing is written before recipe, split, classes and pixels' statistics are known to be good.
+
+    Args:
+        recipe: filled.
+        screen: what is learned from.
+        out: folder of the run; must not hold anything, unless `resume`.
+        catalogue: where components are found.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        observer: is told of progress.
+        resume: continue the run that `out` holds.
+
+    Raises:
+        InputError: anything that the user can mend.
+    """
+    observer = observer or Silent()
+    if not resume:
+        refuse_taken(out, "a run")
+    composition = compose(recipe, screen, catalogue)
+    hardware = pick_hardware(device, recipe.train.precision)
+    observer.note(f"training on {hardware}")
+    _note_parts(composition, observer)
+    need_space(out, 12 * sum(p.numel() * p.element_size() for p in composition.student.parameters()), "a run")
+    screen = in_memory(composition.screen, observer)
+    fit_normalizer(composition.normalizer, screen, observer)
+    card = _card(composition, hardware)
+    with plain_disk_errors(out):
+        try:
+            if not resume:
+                _start_folder(out, card, recipe)
+            result = run_job(_job(composition, screen, hardware), out, hardware, observer, resume=resume)
+        except BaseException:
+            if (out / "checkpoints" / "last").exists():
+                observer.note(f"the run stopped; continue it with deepnoise train --resume {out}")
+            else:
+                shutil.rmtree(out, ignore_errors=True)
+            raise
+        return _finish(out, composition, card, result, catalogue)
+
+
+def resume_run(
+    out: Path,
+    screen: Path | None,
+    catalogue: Catalogue,
+    *,
+    device: DeviceName = "auto",
+    observer: Observer | None = None,
+) -> Run:
+    """Continue a run that stopped, after the last epoch that its checkpoint holds.
+
+    Args:
+        out: the run's folder.
+        screen: where the screen is now; where it was when the run began, if None.
+        catalogue: where components are found.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        observer: is told of progress.
+
+    Raises:
+        ModelError: the folder holds no run, or one that is finished or never saved a checkpoint.
+    """
+    try:
+        card = json.loads((out / CARD).read_text())
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{out}: holds no run to resume, since it has no {CARD}; give the folder of a run"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{out / CARD}: cannot be read: {error}") from error
+    if (out / "bundle").exists():
+        raise ModelError(f"{out}: this run is finished; its network is in {out / 'bundle'}")
+    recipe, _ = read_recipe(out / "recipe.yaml", catalogue)
+    opened = open_screen(screen or Path(card["screen"]["source"]), catalogue, recipe.reader)
+    return train_run(recipe, opened, out, catalogue, device=device, observer=observer, resume=True)
+
+
+def in_memory(screen: Screen, observer: Observer) -> Screen:
+    """The screen with its pixels in memory where they are few enough, else as it is."""
+    if not fits_in_memory(screen):
+        return screen
+    with observer.task("reading images", len(screen)) as advance:
+        return held_in_memory(screen, advance)
+
+
+def fit_normalizer(normalizer: Normalizer, screen: Screen, observer: Observer) -> None:
+    """Fit a normalizer on the statistics of a screen's sites, where it needs them."""
+    if not normalizer.needs_statistics:
+        return
+    with observer.task("intensity statistics", len(screen)) as advance:
+        normalizer.fit(site_statistics(screen, on_batch=advance))
+
+
+def _job(composition: Composition, screen: Screen, hardware: Hardware) -> TrainingJob:
+    target, split = composition.target, composition.split
+    labelled = target.codes >= 0
+    wells = screen.column("well_id").astype(str)
+    validation = np.flatnonzero(labelled & (split.parts == "validation"))
+    pool = LabelledPool(validation, target.codes[validation], wells[validation]) if len(validation) else None
+    return TrainingJob(
+        student=composition.student,
+        strategy=composition.strategy,
+        augmentation=composition.augmentation,
+        inputs=Inputs(screen.store, composition.normalizer, hardware.device, composition.recipe.data.image_size),
+        screen=screen,
+        classes=target.classes,
+        labelled=np.flatnonzero(labelled & (split.parts == "train")),
+        # Validation labels choose the epoch and nothing else: the loop does not get them.
+        labels=np.where(split.parts == "train", target.codes, -1),
+        unlabelled=np.flatnonzero(target.used & np.isin(split.parts, composition.recipe.data.unlabelled)),
+        validation=pool,
+        plan=composition.recipe.train,
+        seed=composition.recipe.seed,
+    )
+
+
+def _note_parts(composition: Composition, observer: Observer) -> None:
+    split, target, screen = composition.split, composition.target, composition.screen
+    for part in _PARTS:
+        units = getattr(split, part)
+        sites = int((target.used & (split.parts == part)).sum())
+        if units:
+            observer.note(f"{part}: {sites:,} sites of {', '.join(units)}")
+    observer.note(f"{len(target.classes)} classes of {composition.recipe.data.target!r}")
+    if screen.dropped:
+        shown = ", ".join(f"{one.site_id} ({one.reason})" for one in screen.dropped[:3])
+        more = f" and {len(screen.dropped) - 3} more" if len(screen.dropped) > 3 else ""
+        observer.note(f"left out {len(screen.dropped)} sites: {shown}{more}; all are listed in run.json")
+    pool = composition.recipe.data.unlabelled
+    if composition.strategy.views.unlabelled and not np.isin(split.parts, pool).any():
+        observer.note("the split leaves no unlabelled sites, so the strategy learns from labelled ones alone")
+
+
+def _start_folder(out: Path, card: Mapping[str, Any], recipe: Recipe) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    replace_file(out / "recipe.yaml", recipe_to_yaml(recipe))
+    replace_file(out / CARD, json.dumps(card, indent=2))
+
+
+def _finish(
+    out: Path,
+    composition: Composition,
+    card: dict[str, Any],
+    result: TrainingResult,
+    catalogue: Catalogue,
+) -> Run:
+    draw_curves(out / "metrics.jsonl", out / "curves.png", title=composition.recipe.name)
+    card |= {"best_epoch": result.best_epoch, "best": dict(result.record), "steps": result.steps}
+    weights = load_weights(out / "checkpoints" / "best.safetensors")
+    write_bundle(out / "bundle", composition, weights, card, catalogue)
+    replace_file(out / CARD, json.dumps(card, indent=2))
+    return Run(out, out / "bundle", card)
+
+
+def _card(composition: Composition, hardware: Hardware) -> dict[str, Any]:
+    recipe, split, screen = composition.recipe, composition.split, composition.screen
+    uses = [composition.normalizer.transductive] if composition.normalizer.transductive else []
+    if composition.strategy.views.unlabelled:
+        uses += [f"unlabelled {part} images" for part in recipe.data.unlabelled if getattr(split, part)]
+    return {
+        "recipe": recipe.name,
+        "recipe_sha256": recipe_hash(recipe),
+        "seed": recipe.seed,
+        "screen": {
+            "source": screen.source,
+            "reader": screen.reader,
+            "sites": len(screen),
+            "dropped": {one.site_id: one.reason for one in screen.dropped},
+        },
+        "target": recipe.data.target,
+        "split": {"unit": recipe.data.split.unit, **{part: list(getattr(split, part)) for part in _PARTS}},
+        "transductive": uses,
+        "selection": "raw validation accuracy" if split.validation else "last epoch",
+        "hardware": str(hardware),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("deepnoise", "torch", "timm", "numpy")},
+        },
+    }

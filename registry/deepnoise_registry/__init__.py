@@ -1,0 +1,1 @@
+"""Discovery, catalogue, recipes, composition and bundles."""

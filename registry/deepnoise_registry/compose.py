@@ -1,0 +1,166 @@
+"""From names in a recipe to objects that fit a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from deepnoise_core.contracts import Kind, PlateDesign, Screen
+from deepnoise_core.contracts.errors import InputError, PluginError
+from deepnoise_core.contracts.protocols import (
+    Augmentation,
+    Backbone,
+    Head,
+    Normalizer,
+    PostProcessor,
+    Reader,
+    Strategy,
+)
+from deepnoise_core.data.plates import discover_design
+from deepnoise_core.data.randomness import derive_seed
+from deepnoise_core.data.splits import Split, split
+from deepnoise_core.data.targets import Target, encode_target
+from deepnoise_core.engine.classifier import Classifier
+from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.recipes.recipe import ComponentReference, Recipe
+from deepnoise_registry.third_party import blaming
+
+_PROTOCOLS: dict[Kind, type] = {
+    Kind.BACKBONE: Backbone,
+    Kind.HEAD: Head,
+    Kind.NORMALIZER: Normalizer,
+    Kind.AUGMENTATION: Augmentation,
+    Kind.STRATEGY: Strategy,
+    Kind.POSTPROCESSOR: PostProcessor,
+    Kind.READER: Reader,
+}
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A recipe made to fit a screen: everything that training needs, nothing trained yet.
+
+    Attributes:
+        recipe: filled.
+        screen: what is learned from.
+        split: the part of every site.
+        target: classes, and class indices of train and validation sites alone.
+        design: what the labelled training plates tell about plates.
+        student: the network, at its seeded start.
+        normalizer: not fitted.
+        augmentation: makes the views that the strategy wants.
+        strategy: not started.
+        postprocessors: in the order of the recipe.
+    """
+
+    recipe: Recipe
+    screen: Screen
+    split: Split
+    target: Target
+    design: PlateDesign
+    student: Classifier
+    normalizer: Normalizer
+    augmentation: Augmentation
+    strategy: Strategy
+    postprocessors: tuple[PostProcessor, ...]
+
+
+def compose(recipe: Recipe, screen: Screen, catalogue: Catalogue) -> Composition:
+    """Build every component of a recipe for a screen; reads no pixel and writes nothing.
+
+    Raises:
+        InputError: the split or target does not fit the screen, an option does not fit the component, or the
+            strategy wants views that the augmentation does not make.
+        PluginError: a plugin's factory fails or returns the wrong thing.
+    """
+    parts = split(screen, recipe.data.split)
+    target = encode_target(screen, recipe.data.target, recipe.data.roles, parts)
+    augmentation = build(catalogue, Kind.AUGMENTATION, recipe.augmentation)
+    strategy = build(catalogue, Kind.STRATEGY, recipe.strategy)
+    _require_views(recipe, strategy, augmentation)
+    return Composition(
+        recipe=recipe,
+        screen=screen,
+        split=parts,
+        target=target,
+        design=_design(screen, parts, target),
+        student=compose_network(recipe, screen.channels, len(target.classes), catalogue),
+        normalizer=build(catalogue, Kind.NORMALIZER, recipe.normalizer),
+        augmentation=augmentation,
+        strategy=strategy,
+        postprocessors=compose_postprocessors(recipe, catalogue),
+    )
+
+
+def compose_network(
+    recipe: Recipe, channels: tuple[str, ...], num_classes: int, catalogue: Catalogue
+) -> Classifier:
+    """Backbone and head at the start that the recipe's seed gives them."""
+    with torch.random.fork_rng():
+        torch.manual_seed(derive_seed(recipe.seed, "weights"))
+        backbone = build(catalogue, Kind.BACKBONE, recipe.backbone, channels=channels)
+        head = build(
+            catalogue,
+            Kind.HEAD,
+            recipe.head,
+            num_features=backbone.num_features,
+            num_classes=num_classes,
+        )
+    return Classifier(backbone, head, num_classes)
+
+
+def compose_postprocessors(recipe: Recipe, catalogue: Catalogue) -> tuple[PostProcessor, ...]:
+    """The recipe's post-processors, in their order."""
+    return tuple(build(catalogue, Kind.POSTPROCESSOR, reference) for reference in recipe.postprocessors)
+
+
+def build(catalogue: Catalogue, kind: Kind, reference: ComponentReference, **context: Any) -> Any:
+    """Make one component: find it, validate its options, call its factory.
+
+    Raises:
+        InputError: no such component, or the component itself refuses its options.
+        PluginError: the factory fails or returns what is not of this kind; names the plugin.
+    """
+    offer = catalogue.find(kind, reference.name)
+    factory: Callable[..., Any] = catalogue.resolve(offer)
+    options = offer.component.options.model_validate(reference.options)
+    origin = f"{kind} {offer.qualified_name!r} of {offer.distribution} {offer.version}"
+    try:
+        with blaming(f"{origin} cannot be built"):
+            made = factory(options, **context)
+    except PluginError as error:
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
+        raise
+    if not isinstance(made, _PROTOCOLS[kind]):
+        protocol = _PROTOCOLS[kind].__name__
+        raise PluginError(
+            f"{origin} built a {type(made).__name__}, which does not follow the protocol {protocol}"
+        )
+    return made
+
+
+def _design(screen: Screen, parts: Split, target: Target) -> PlateDesign:
+    labelled = np.flatnonzero((parts.parts == "train") & (target.codes >= 0))
+    _, first = np.unique(screen.column("well_id")[labelled].astype(str), return_index=True)
+    wells = labelled[np.sort(first)]
+    return discover_design(
+        target.codes[wells],
+        screen.column("experiment")[wells],
+        screen.column("plate")[wells],
+        len(target.classes),
+    )
+
+
+def _require_views(recipe: Recipe, strategy: Strategy, augmentation: Augmentation) -> None:
+    wanted = dict.fromkeys((*strategy.views.labelled, *strategy.views.unlabelled))
+    missing = [view for view in wanted if view not in augmentation.views]
+    if missing:
+        raise InputError(
+            f"strategy {recipe.strategy.name!r} learns from the view {' and '.join(missing)}, but augmentation "
+            f"{recipe.augmentation.name!r} makes {', '.join(augmentation.views)}; change one of the two"
+        )

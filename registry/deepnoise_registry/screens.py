@@ -1,0 +1,66 @@
+"""Opening a path with the reader that recognises it, or with the one that is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepnoise_core.contracts import Kind, Screen
+from deepnoise_core.contracts.errors import DeepnoiseError, ScreenError
+from deepnoise_core.contracts.protocols import Reader
+from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.compose import build
+from deepnoise_registry.recipes.recipe import ComponentReference
+from deepnoise_registry.third_party import blaming
+
+
+def open_screen(path: Path, catalogue: Catalogue, reader: ComponentReference | None = None) -> Screen:
+    """The screen at a path.
+
+    Args:
+        path: a folder of plates, or what else an installed reader knows.
+        catalogue: where readers are found.
+        reader: which reader opens it; the only one that recognises the path where None.
+
+    Raises:
+        ScreenError: the path does not exist, its metadata are malformed, several readers recognise it, or none
+            does; then it says what each of them missed.
+    """
+    if not path.exists():
+        raise ScreenError(f"{path} does not exist; give the folder of a screen")
+    path = path.resolve()
+    opener: Reader = build(catalogue, Kind.READER, reader) if reader else _recognising(path, catalogue)
+    return opener.open(path)
+
+
+def _recognising(path: Path, catalogue: Catalogue) -> Reader:
+    able: dict[str, Reader] = {}
+    refusals: list[str] = []
+    for name in (catalogue.canonical_name(offer) for offer in catalogue.offers(Kind.READER)):
+        try:
+            reader: Reader = build(catalogue, Kind.READER, ComponentReference(name=name))
+            with blaming("it failed to look at the path"):
+                recognised = reader.recognises(path)
+        except DeepnoiseError as error:
+            refusals.append(f"reader {name}: {error}")
+            continue
+        if recognised:
+            able[name] = reader
+        else:
+            refusals.append(f"reader {name}: {_missed(reader, path)}")
+    if len(able) > 1:
+        raise ScreenError(
+            f"{path} is recognised by several readers ({', '.join(able)}); name one with reader=NAME"
+        )
+    if not able:
+        raise ScreenError(f"{path} is no screen; {'; '.join(refusals) or 'no reader of screens is installed'}")
+    return next(iter(able.values()))
+
+
+def _missed(reader: Reader, path: Path) -> str:
+    """What a reader lacks in a path that it does not recognise, in its own words where it has any."""
+    try:
+        with blaming("it failed to open the path"):
+            reader.open(path)
+    except DeepnoiseError as error:
+        return str(error.__cause__ if isinstance(error.__cause__, ScreenError) else error)
+    return "it does not recognise the path"

@@ -1,0 +1,66 @@
+"""A wall around code of plugins: what it raises, prints and warns becomes data."""
+
+from __future__ import annotations
+
+import io
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+
+from deepnoise_core.contracts.errors import PluginError
+
+_LONGEST = 400
+_MOST_NOTES = 5
+
+
+@contextmanager
+def blaming(what: str) -> Iterator[None]:
+    """Turn whatever escapes the block, `SystemExit` included, into a `PluginError` that begins with `what`.
+
+    A `KeyboardInterrupt` is the user's own and passes.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(f"{what}: {describe(error)}") from error
+
+
+@contextmanager
+def overhearing(notes: list[str]) -> Iterator[None]:
+    """Keep standard output and warnings of the block out of ours; add a note on each, five at most."""
+    printed = io.StringIO()
+    try:
+        with warnings.catch_warnings(record=True) as warned, redirect_stdout(printed):
+            warnings.simplefilter("default")
+            yield
+    finally:
+        heard = [f"printed: {line.strip()}" for line in printed.getvalue().splitlines() if line.strip()]
+        heard += [f"warned: {one.category.__name__}: {one.message}" for one in warned]
+        notes += [_short(line) for line in heard[:_MOST_NOTES]]
+        if len(heard) > _MOST_NOTES:
+            notes.append(f"and {len(heard) - _MOST_NOTES} more lines")
+
+
+@contextmanager
+def printing_aside() -> Iterator[None]:
+    """Send what the block prints to standard error, so that `--json` stays JSON."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def describe(error: BaseException) -> str:
+    """An exception as one line: type and message, and the file and line of a syntax error."""
+    if isinstance(error, PluginError):
+        return _short(str(error))
+    if isinstance(error, SyntaxError):
+        return _short(f"{type(error).__name__}: {error}")
+    return _short(traceback.format_exception_only(error)[0])
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

@@ -1,0 +1,137 @@
+"""Stores give the rows that were asked for, in that order, or an error that names the file."""
+
+import os
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from deepnoise_core.contracts import ImageStore
+from deepnoise_core.contracts.errors import ImageError
+from deepnoise_core.data.stores import ArrayStore, PngStore
+
+PIXELS = np.random.default_rng(7).integers(1, 256, (6, 3, 8, 10), dtype=np.uint8)
+
+
+def write_screen(root: Path, pixels: NDArray[Any] = PIXELS) -> NDArray[Any]:
+    names = np.array([[f"p/{i}_w{c}.png" for c in range(pixels.shape[1])] for i in range(len(pixels))])
+    (root / "p").mkdir()
+    for image, name in zip(pixels.reshape(-1, *pixels.shape[2:]), names.ravel(), strict=True):
+        Image.fromarray(image).save(root / name)
+    return names
+
+
+@pytest.fixture(params=["array", "png", "png in one thread"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ImageStore:
+    if request.param == "array":
+        return ArrayStore(PIXELS)
+    return PngStore(tmp_path, write_screen(tmp_path), threads=1 if "one" in request.param else 3)
+
+
+def test_store_follows_the_contract(store: ImageStore) -> None:
+    assert isinstance(store, ImageStore)
+    assert store.shape == (3, 8, 10)
+    assert store.dtype == np.uint8
+    assert len(store) == 6
+
+
+def test_rows_come_in_the_order_asked_for(store: ImageStore) -> None:
+    rows = np.array([4, 0, 4, 5])
+    pixels = store.read(rows)
+    assert pixels.flags.c_contiguous
+    np.testing.assert_array_equal(pixels, PIXELS[rows])
+
+
+def test_no_row_is_an_empty_array(store: ImageStore) -> None:
+    none = np.array([], dtype=np.int64)
+    assert store.read(none).shape == (0, 3, 8, 10)
+    assert len(store.take(none)) == 0
+    assert store.take(none).shape == (3, 8, 10)
+
+
+def test_taken_twice_is_taken_of_the_taken(store: ImageStore) -> None:
+    taken = store.take(np.array([5, 3, 1])).take(np.array([2, 0]))
+    assert len(taken) == 2
+    np.testing.assert_array_equal(taken.read(np.array([0, 1])), PIXELS[[1, 5]])
+    assert len(store) == 6
+
+
+def test_store_outlives_pickling(store: ImageStore) -> None:
+    copy = pickle.loads(pickle.dumps(store.take(np.array([2, 4]))))
+    np.testing.assert_array_equal(copy.read(np.array([1])), PIXELS[[4]])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 5)), st.data())
+def test_take_then_read_is_read(rows: list[int], data: st.DataObject) -> None:
+    store = ArrayStore(PIXELS).take(np.array(rows, dtype=np.int64))
+    if rows:
+        again = np.array(data.draw(st.lists(st.integers(0, len(rows) - 1))), dtype=np.int64)
+        np.testing.assert_array_equal(store.read(again), PIXELS[np.array(rows)[again]])
+
+
+def test_reading_an_array_copies_it() -> None:
+    pixels = PIXELS.copy()
+    ArrayStore(pixels).read(np.arange(6))[:] = 0
+    np.testing.assert_array_equal(pixels, PIXELS)
+
+
+@pytest.mark.parametrize("pixels", [PIXELS[0], PIXELS.astype(np.float32)])
+def test_array_of_another_kind_is_refused(pixels: NDArray[Any]) -> None:
+    with pytest.raises(ImageError, match="give uint8 or uint16"):
+        ArrayStore(pixels)
+
+
+def test_sixteen_bit_screens_keep_their_type(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).integers(1, 65536, (2, 2, 5, 4), dtype=np.uint16)
+    store = PngStore(tmp_path, write_screen(tmp_path, pixels))
+    assert store.dtype == np.uint16
+    np.testing.assert_array_equal(store.read(np.arange(2)), pixels)
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [(PIXELS[0, 0, :4], "4 x 10 uint8"), (PIXELS[0, 0].astype(np.uint16), "8 x 10 uint16")],
+)
+def test_mixed_screens_name_both_files(image: NDArray[Any], found: str, tmp_path: Path) -> None:
+    store = PngStore(tmp_path, write_screen(tmp_path))
+    odd = tmp_path / "p" / "3_w1.png"
+    Image.fromarray(image).save(odd)
+    message = f"{odd}: {found}, but the screen's first image {tmp_path / 'p' / '0_w0.png'} is 8 x 10 uint8"
+    with pytest.raises(ImageError, match=re.escape(message)):
+        store.take(np.array([3])).read(np.array([0]))
+
+
+def test_damage_is_named_and_other_rows_stay_usable(tmp_path: Path) -> None:
+    store = PngStore(tmp_path, write_screen(tmp_path))
+    bad = tmp_path / "p" / "2_w2.png"
+    bad.write_bytes(bad.read_bytes()[:50])
+    with pytest.raises(ImageError, match=re.escape(str(bad))):
+        store.read(np.arange(6))
+    np.testing.assert_array_equal(store.read(np.array([0, 1, 3])), PIXELS[[0, 1, 3]])
+
+
+def test_opening_touches_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("a file was looked at")
+
+    names = np.array([[f"{i}_w{c}.png" for c in range(6)] for i in range(1000)], dtype=object)
+    with monkeypatch.context() as patch:
+        for name in ("open", "stat", "scandir"):
+            patch.setattr(os, name, refuse)
+        store = PngStore(tmp_path / "images", names).take(np.arange(10))
+    assert len(store) == 10
+    with pytest.raises(ImageError, match=re.escape(f"images folder {tmp_path / 'images'} not found")):
+        _ = store.shape
+
+
+def test_store_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no image files are listed"):
+        PngStore(tmp_path, np.empty((0, 6), dtype=object))

@@ -1,0 +1,24 @@
+"""The demo at its smallest."""
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+Run = Callable[..., CompletedProcess[str]]
+
+
+def test_the_demo_ends_with_its_table_and_its_folder(deepnoise: Run, tmp_path: Path) -> None:
+    done = deepnoise("demo", "--preset", "tiny", "--out", tmp_path / "demo", "--seeds", "2", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    for word in ("raw", "group", "assigned", "chance", "mean teacher", "supervised", "8.3 %"):
+        assert word in done.stdout
+    for name in (
+        "sites.png",
+        "screen/metadata.csv",
+        "deepnoise/curves.png",
+        "deepnoise/predictions/predictions.parquet",
+        "deepnoise/predictions/plates/RPE-02.png",
+        "baseline/bundle/manifest.json",
+        "seed-1/deepnoise/run.json",
+    ):
+        assert (tmp_path / "demo" / name).is_file(), name

@@ -1,0 +1,216 @@
+"""What the documents say is so: commands, recipes, Python, rooms, fields, links."""
+
+import importlib.metadata
+import json
+import os
+import re
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import typer.main
+from pydantic import BaseModel
+
+from deepnoise.api import installed
+from deepnoise.cli import app
+from deepnoise_core.contracts import DataOptions, OptimizerOptions, ScheduleOptions, SplitOptions, TrainOptions
+from deepnoise_registry.recipes.reading import parse_recipe
+from deepnoise_registry.recipes.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = {
+    file.relative_to(ROOT).as_posix(): file.read_text()
+    for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
+}
+README, ARCHITECTURE, RECIPES = (
+    DOCUMENTS[name] for name in ("README.md", "docs/architecture.md", "docs/recipes.md")
+)
+SOURCE_ROOTS = {
+    "deepnoise": ROOT / "registry",
+    "deepnoise_registry": ROOT / "registry",
+    "deepnoise_core": ROOT,
+    "deepnoise_plugins": ROOT / "plugins",
+}
+PROGRAM: Any = typer.main.get_command(app)
+
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`\n]+)`")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return [body for name, body in FENCE.findall(text) if name == language]
+
+
+def commands(text: str) -> Iterator[str]:
+    """Each `deepnoise …` in a fenced shell block or in a code span."""
+    lines = [line.split(" #")[0] for block in blocks(text, "sh") for line in block.splitlines()]
+    for line in [*lines, *SPAN.findall(FENCE.sub("", text))]:
+        if line.startswith("deepnoise "):
+            yield line.split(" > ")[0].strip()
+
+
+SHOWN = sorted({(name, command) for name, text in DOCUMENTS.items() for command in commands(text)})
+
+
+def test_documents_show_commands() -> None:
+    assert {"README.md", "docs/recipes.md", "docs/architecture.md"} <= {name for name, _ in SHOWN}
+
+
+@pytest.mark.parametrize("command", sorted({command for _, command in SHOWN}))
+def test_command_exists_with_its_options(command: str) -> None:
+    assert_command(command)
+
+
+@pytest.mark.parametrize(
+    "command", ["deepnoise tarin x", "deepnoise recipe cheque x", "deepnoise predict x --scren y"]
+)
+def test_wrong_commands_are_recognised(command: str) -> None:
+    with pytest.raises(AssertionError):
+        assert_command(command)
+
+
+def assert_command(command: str) -> None:
+    """Fail unless the program has this command, and the command has these options."""
+    words = command.split()[1:]
+    found = PROGRAM
+    while isinstance(getattr(found, "commands", None), dict) and words and not words[0].startswith("-"):
+        word = words.pop(0)
+        assert word in found.commands, f"{command}: there is no {word}; there are {', '.join(found.commands)}"
+        found = found.commands[word]
+    context = click.Context(found, help_option_names=["-h", "--help"])
+    known = {name for parameter in found.get_params(context) for name in parameter.opts} | {"-h", "--help"}
+    assert {word for word in words if word.startswith("-")} <= known
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    said = {target for text in DOCUMENTS.values() for target in re.findall(r"(?m)(?:^|`)make (\w+)", text)}
+    assert {"demo", "test", "bench"} <= said <= targets
+
+
+def test_recipes_are_correct() -> None:
+    shown = [(name, block) for name, text in DOCUMENTS.items() for block in blocks(text, "yaml")]
+    assert {"README.md", "docs/recipes.md"} <= {name for name, _ in shown}
+    for name, block in shown:
+        parse_recipe(block, name, installed())
+
+
+def test_message_about_a_misspelt_field_is_real() -> None:
+    (block,) = blocks(RECIPES, "text")
+    recipe = "name: mine\nbackbone: densenet121\ndata:\n  image_sise: 128\n"
+    with pytest.raises(Exception, match="image_sise") as raised:
+        parse_recipe(recipe, "mine.yaml", installed())
+    assert str(raised.value) == block.strip()
+
+
+def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = blocks(README, "python")
+    assert len(block.strip().splitlines()) <= 10
+    program = tmp_path / "readme.py"
+    program.write_text(block)
+    monkeypatch.chdir(tmp_path)
+    made = runpy.run_path(str(program))
+    assert (tmp_path / "runs" / "first" / "bundle" / "model.safetensors").is_file()
+    assert set(made["names"]) <= set(made["predictions"].classes)
+    assert made["profiles"].ndim == 2
+
+
+def test_architecture_names_all_rooms() -> None:
+    listed = set(tree(blocks(ARCHITECTURE, "text")[0]))
+    assert not [room for room in listed if not (ROOT / room).is_dir()]
+    rooms = {
+        (root / init.parent.relative_to(root)).relative_to(ROOT).as_posix()
+        for package, root in SOURCE_ROOTS.items()
+        for init in (root / package).rglob("__init__.py")
+    }
+    assert {room for room in listed if "deepnoise" in room} == rooms
+
+
+def tree(block: str) -> Iterator[str]:
+    """The paths that a drawn tree of folders lists."""
+    above: list[str] = []
+    for line in block.splitlines():
+        if drawn := re.match(r"([│├└─ ]*)(\S+)/", line):
+            depth = len(drawn[1]) // 4
+            above = [*above[:depth], drawn[2]]
+            yield "/".join(above)
+
+
+def test_modules_that_architecture_names_exist() -> None:
+    named = {
+        span for span in SPAN.findall(FENCE.sub("", ARCHITECTURE)) if re.fullmatch(r"deepnoise\w*(\.\w+)+", span)
+    }
+    assert len(named) > 20
+    for name in named:
+        path = SOURCE_ROOTS[name.partition(".")[0]] / name.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), name
+
+
+@pytest.mark.parametrize(
+    ("model", "prefix"),
+    [
+        (Recipe, ""),
+        (DataOptions, "data."),
+        (SplitOptions, "data.split."),
+        (TrainOptions, "train."),
+        (OptimizerOptions, "train.optimizer."),
+        (ScheduleOptions, "train.schedule."),
+    ],
+)
+def test_every_field_of_a_recipe_is_documented(model: type[BaseModel], prefix: str) -> None:
+    table = field_table(model, prefix)
+    _, _, below = RECIPES.partition(f"<!-- fields: {model.__name__} -->\n")
+    assert below.strip().startswith(table), f"docs/recipes.md, under {model.__name__}, should have:\n{table}"
+
+
+def field_table(model: type[BaseModel], prefix: str) -> str:
+    """Fields, defaults and meanings as a table in Markdown."""
+    lines = ["| field | default | meaning |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else f"`{default_text(field.default)}`"
+        default = "see below" if isinstance(field.default, BaseModel) and prefix_of(field.default) else default
+        lines.append(f"| `{prefix}{name}` | {default} | {field.description} |")
+    return "\n".join(lines)
+
+
+def prefix_of(value: BaseModel) -> bool:
+    """Whether a value is a section of fields of its own, and no component."""
+    return "options" not in type(value).model_fields
+
+
+def default_text(value: Any) -> str:
+    """A default as it can be written in a recipe; a component without options by its name alone."""
+    match value:
+        case BaseModel():
+            return value.name if hasattr(value, "name") else ""
+        case tuple():
+            return f"[{', '.join(map(default_text, value))}]"
+        case str():
+            return value or "''"
+        case _:
+            return json.dumps(value)
+
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+LINKS = sorted(
+    {
+        (name, target)
+        for name, text in DOCUMENTS.items()
+        for target in LINK.findall(FENCE.sub("", text))
+        if "://" not in target and not target.startswith("#")
+    }
+)
+
+
+@pytest.mark.parametrize(("document", "target"), LINKS)
+def test_link_leads_to_a_file(document: str, target: str) -> None:
+    file = (ROOT / document).parent / target.partition("#")[0]
+    assert file.exists(), f"{document}: {os.path.relpath(file, ROOT)} is not there"
+
+
+def test_changelog_tells_of_this_version() -> None:
+    assert importlib.metadata.version("deepnoise") in DOCUMENTS["CHANGELOG.md"]

@@ -1,0 +1,258 @@
+"""Every offer that discovery finds keeps the laws of its kind; what breaks a law is caught by it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from deepnoise_core.contracts import Kind, Losses, Progress, SiteStatistics, StepBatch
+from deepnoise_core.testing import (
+    augmentations,
+    backbones,
+    heads,
+    normalizers,
+    postprocessors,
+    readers,
+    strategies,
+)
+from deepnoise_plugins.deepnoise_views.augmentation import DeepNoiseViews
+from deepnoise_plugins.deepnoise_views.options import ViewsOptions
+from deepnoise_plugins.mean_teacher.options import MeanTeacherOptions
+from deepnoise_plugins.mean_teacher.strategy import MeanTeacher
+from deepnoise_plugins.zscore.group import PlateZScore
+from deepnoise_plugins.zscore.options import ZScoreOptions
+from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.compose import build
+from deepnoise_registry.discovery import discover
+from deepnoise_registry.recipes.recipe import ComponentReference
+
+CATALOGUE = Catalogue(discover())
+Law = Callable[[Any], None]
+Setting = tuple[Kind, str, dict[str, Any]]
+LAWS: Mapping[Kind, tuple[Law, ...]] = {
+    Kind.HEAD: heads.LAWS,
+    Kind.NORMALIZER: normalizers.LAWS,
+    Kind.AUGMENTATION: augmentations.LAWS,
+    Kind.STRATEGY: strategies.LAWS,
+    Kind.POSTPROCESSOR: postprocessors.LAWS,
+    Kind.READER: readers.LAWS,
+}
+FURTHER: list[Setting] = [
+    (Kind.HEAD, "linear", {"dropout": 0.3}),
+    (Kind.HEAD, "arcface", {"margin": 1.2}),
+    (Kind.NORMALIZER, "site", {"jitter": 0.1}),
+    (Kind.NORMALIZER, "plate", {"jitter": 0.1}),
+    (Kind.NORMALIZER, "experiment", {"jitter": 0.1}),
+    (Kind.STRATEGY, "mean-teacher", {"publish": "student", "buffers": "average", "reduction": "class_sum"}),
+    (Kind.STRATEGY, "mean-teacher", {"buffers": "copy", "student_view": "normal", "teacher_view": "easy"}),
+    (Kind.STRATEGY, "supervised", {"label_smoothing": 0.1, "view": "hard"}),
+    (Kind.POSTPROCESSOR, "plate-group", {"arrangements": "all"}),
+    (Kind.POSTPROCESSOR, "plate-balanced", {"capacity": 2, "unassigned_score": -3.0}),
+]
+SMALL_BACKBONES: list[tuple[str, dict[str, Any]]] = [
+    ("densenet121", {}),
+    ("efficientnet_b0", {"drop_path": 0.2}),
+    ("timm", {"model": "resnet10t"}),
+]
+
+
+def factory(kind: Kind, name: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    return partial(build, CATALOGUE, kind, ComponentReference(name=name, options=dict(options)))
+
+
+def backbone(name: str, options: Mapping[str, Any]) -> backbones.Make:
+    make = factory(Kind.BACKBONE, name, options)
+    return lambda channels: make(channels=channels)
+
+
+def head(name: str, options: Mapping[str, Any]) -> heads.Make:
+    make = factory(Kind.HEAD, name, options)
+    return lambda num_features, num_classes: make(num_features=num_features, num_classes=num_classes)
+
+
+def cases() -> list[Any]:
+    return list(_cases())
+
+
+def _cases() -> Iterator[Any]:
+    offered: list[Setting] = [(offer.kind, offer.qualified_name, {}) for offer in CATALOGUE.offers()]
+    for kind, name, options in (*offered, *FURTHER):
+        make = head(name, options) if kind is Kind.HEAD else factory(kind, name, options)
+        for law in LAWS.get(kind, ()):
+            words = ",".join(f"{key}={value}" for key, value in options.items())
+            yield pytest.param(law, make, id=f"{kind}-{name}({words})-{law.__name__}")
+
+
+def test_every_plugin_loads_and_every_kind_is_offered() -> None:
+    assert not CATALOGUE.discovery.failed
+    assert {offer.kind for offer in CATALOGUE.offers()} == set(Kind)
+    assert {*LAWS, Kind.BACKBONE} == set(Kind)
+
+
+@pytest.mark.parametrize(("law", "make"), cases())
+def test_offers_keep_the_laws(law: Law, make: Callable[..., Any]) -> None:
+    law(make)
+
+
+@pytest.mark.parametrize("law", backbones.LAWS, ids=lambda law: law.__name__)
+@pytest.mark.parametrize(("name", "options"), SMALL_BACKBONES)
+def test_small_backbones_keep_the_laws(name: str, options: Mapping[str, Any], law: Law) -> None:
+    law(backbone(name, options))
+
+
+@pytest.mark.parametrize("name", [offer.qualified_name for offer in CATALOGUE.offers(Kind.BACKBONE)])
+def test_all_backbones_have_the_declared_width(name: str) -> None:
+    with torch.device("meta"):
+        backbones.features_have_the_declared_width(backbone(name, {}))
+
+
+class _ConsistencyWithoutGradient(MeanTeacher):
+    """Compares the teacher with itself, as a released mean teacher once did."""
+
+    def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
+        return super().losses(_DetachedWithoutLabels(student), batch, progress)
+
+
+class _DetachedWithoutLabels(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        logits: Tensor = self.network(images, labels)
+        return logits.detach() if labels is None else logits
+
+
+class _TrainedTeacher(MeanTeacher):
+    """Lets the gradient into the teacher."""
+
+    def start(self, student: nn.Module) -> None:
+        super().start(student)
+        self.teacher.requires_grad_(requires_grad=True)
+
+    def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
+        made = super().losses(student, batch, progress)
+        view = batch.labelled.views[self.options.teacher_view]
+        return Losses({**made.terms, "leak": self.teacher(view).square().mean()}, made.logs)
+
+
+class _ForgetfulTeacher(MeanTeacher):
+    """Saves nothing, and so cannot continue."""
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        pass
+
+
+class _OverflowingTeacher(MeanTeacher):
+    """Sums exponentials of logits in half precision's range."""
+
+    def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
+        made = super().losses(student, batch, progress)
+        logits = student(batch.labelled.views[self.options.supervised_view])
+        return Losses({**made.terms, "overflow": (1e3 * logits).exp().sum()}, made.logs)
+
+
+@pytest.mark.parametrize(
+    ("broken", "law", "message"),
+    [
+        (_ConsistencyWithoutGradient, strategies.unlabelled_images_move_the_student, "no gradient"),
+        (_TrainedTeacher, strategies.the_student_alone_is_trained, "beside the student gets a gradient"),
+        (_ForgetfulTeacher, strategies.a_saved_state_continues_exactly, "saved state differs"),
+        (_OverflowingTeacher, strategies.losses_are_finite_with_many_classes, "not a finite scalar"),
+    ],
+)
+def test_a_broken_mean_teacher_is_caught(broken: type[MeanTeacher], law: Law, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        law(lambda: broken(MeanTeacherOptions()))
+
+
+class _AmbientViews(DeepNoiseViews):
+    """Draws from torch's generator."""
+
+    def __call__(self, images: Tensor, view: str, keys: NDArray[np.uint64]) -> Tensor:
+        return super().__call__(images, view, keys) * torch.rand(len(images), 1, 1, 1)
+
+
+class _BatchViews(DeepNoiseViews):
+    """Gives every image the key of the first."""
+
+    def __call__(self, images: Tensor, view: str, keys: NDArray[np.uint64]) -> Tensor:
+        return super().__call__(images, view, keys[:1].repeat(len(keys)))
+
+
+class _LooseChannels(DeepNoiseViews):
+    """Moves each channel on its own."""
+
+    def __call__(self, images: Tensor, view: str, keys: NDArray[np.uint64]) -> Tensor:
+        parts = [
+            super(_LooseChannels, self).__call__(one[:, None], view, keys + np.uint64(c))
+            for c, one in enumerate(images.unbind(1))
+        ]
+        return torch.cat(parts, dim=1)
+
+
+class _GreedyViews(DeepNoiseViews):
+    """Writes into the images that it was given."""
+
+    def __call__(self, images: Tensor, view: str, keys: NDArray[np.uint64]) -> Tensor:
+        return images.copy_(super().__call__(images, view, keys))
+
+
+@pytest.mark.parametrize(
+    ("broken", "law", "message"),
+    [
+        (_AmbientViews, augmentations.an_image_depends_on_its_key_alone, "draws from torch's generator"),
+        (_BatchViews, augmentations.an_image_depends_on_its_key_alone, "order of the batch"),
+        (_LooseChannels, augmentations.channels_move_together, "moves channels apart"),
+        (_GreedyViews, augmentations.images_are_left_alone, "writes into its input"),
+    ],
+)
+def test_a_broken_augmentation_is_caught(broken: type[DeepNoiseViews], law: Law, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        law(lambda: broken(ViewsOptions()))
+
+
+class _BatchZScore(PlateZScore):
+    """Standardizes by the batch at hand, as batch norm does."""
+
+    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
+        made = super().__call__(images, rows, keys)
+        return made - made.mean(dim=(0, 2, 3), keepdim=True)
+
+
+class _FirstSites(PlateZScore):
+    """Fits on the sites that happen to come first."""
+
+    def fit(self, statistics: SiteStatistics) -> None:
+        super().fit(statistics)
+        self._mean = self._mean + statistics.mean[0].mean()
+
+
+class _BareZScore(PlateZScore):
+    """Divides by the spread without looking at it."""
+
+    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
+        group = self._group[rows]
+        mean, std = self._mean[group][:, :, None, None], self._std[group][:, :, None, None]
+        return (images.float() - mean) / std
+
+
+@pytest.mark.parametrize(
+    ("broken", "law", "message"),
+    [
+        (_BatchZScore, normalizers.an_image_stands_alone, "changes with the others"),
+        (_FirstSites, normalizers.the_fit_ignores_the_order_of_sites, "order of sites"),
+        (_BareZScore, normalizers.a_constant_channel_stays_finite, "constant channel"),
+    ],
+)
+def test_a_broken_normalizer_is_caught(broken: type[PlateZScore], law: Law, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        law(lambda: broken(ZScoreOptions(jitter=0.1)))
