@@ -13,10 +13,10 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if place % 2 else part for place, part in enumerate(parts)), name
 
 
-def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:
-    """Clause for an error message: ` (did you mean 'HUVEC-01'?)`, or nothing where no name is close."""
-    close = difflib.get_close_matches(name, list(known), n=most, cutoff=0.6)
-    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`, did you mean 'HUVEC-01' or 'HUVEC-10'?` with the names that are close; empty where none is."""
+    close = difflib.get_close_matches(name, sorted(known), n=3)
+    return f", did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
 def some_of(names: Iterable[object], most: int = 5) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import cast
 
 import timm
 from torch import Tensor, nn
 
 from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.data.names import did_you_mean
 
 
 class TimmNetwork(nn.Module):
@@ -39,8 +39,7 @@ def timm_network(model: str, num_channels: int, drop_path: float = 0.0) -> TimmN
     architecture, _, tag = model.partition(".")
     known = timm.list_models()
     if architecture not in known:
-        close = difflib.get_close_matches(architecture, known, n=3)
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
+        hint = did_you_mean(architecture, known)
         raise InputError(f"timm {timm.__version__} has no architecture {architecture!r}{hint}")
     if tag:
         raise InputError(

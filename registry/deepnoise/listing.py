@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import Any
 
 from deepnoise_core.contracts import Kind, Options
 from deepnoise_core.contracts.errors import InputError, UnknownComponentError
+from deepnoise_core.data.names import did_you_mean
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.discovery import discover_from_environment
 from deepnoise_registry.records import Offer, PluginRecord
@@ -29,8 +29,7 @@ def kind_named(word: str) -> Kind:
     for name in names:
         if name in candidates or name in {one.replace("-", "") for one in candidates}:
             return Kind(name)
-    close = difflib.get_close_matches(word, names, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(word, names)
     raise InputError(f"no kind of component is called {word!r}{hint}; kinds are {', '.join(names)}")
 
 
@@ -46,9 +45,7 @@ def find_anywhere(known: Catalogue, name: str) -> list[Offer]:
     offers = [offer for offer in known.offers() if name in (offer.name, offer.qualified_name)]
     if offers:
         return offers
-    names = sorted({offer.name for offer in known.offers()})
-    close = difflib.get_close_matches(name, names, n=3)
-    hint = f"; did you mean {' or '.join(close)}?" if close else ""
+    hint = did_you_mean(name, {offer.name for offer in known.offers()})
     raise UnknownComponentError(f"no component is named {name!r}{hint}; deepnoise components lists them all")
 
 

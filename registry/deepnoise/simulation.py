@@ -8,13 +8,13 @@ from pathlib import Path
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.data.files import refuse_taken
+from deepnoise_core.data.names import did_you_mean
 from deepnoise_core.data.simulator import PRESETS, SimulatedScreen, SimulatorOptions, simulate, write_screen
 from deepnoise_core.data.simulator.layout import plate_layout
 from deepnoise_core.engine.observation import Advance, Observer, Silent
 from deepnoise_registry.recipes.document import Document
 from deepnoise_registry.recipes.overrides import apply_overrides
 from deepnoise_registry.recipes.validation import validate_options
-from deepnoise_registry.spelling import did_you_mean
 
 
 def simulated_screen(

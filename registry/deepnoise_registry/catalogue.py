@@ -14,8 +14,8 @@ from deepnoise_core.contracts.errors import (
     PluginError,
     UnknownComponentError,
 )
+from deepnoise_core.data.names import did_you_mean
 from deepnoise_registry.records import Discovery, Offer
-from deepnoise_registry.spelling import did_you_mean
 from deepnoise_registry.third_party import blaming, printing_aside
 
 

@@ -12,9 +12,9 @@ import pluggy
 
 from deepnoise_core.contracts import GROUP, Kind, hookspecs
 from deepnoise_core.contracts.errors import InputError, PluginError
+from deepnoise_core.data.names import did_you_mean
 from deepnoise_registry.conformity import check_components
 from deepnoise_registry.records import Discovery, Offer, PluginRecord
-from deepnoise_registry.spelling import did_you_mean
 from deepnoise_registry.third_party import blaming, overhearing
 
 ALLOWED = "DEEPNOISE_PLUGINS"

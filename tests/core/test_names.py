@@ -19,7 +19,7 @@ def test_different_names_never_tie(names: list[str]) -> None:
 
 
 def test_close_names_are_offered() -> None:
-    assert did_you_mean("HUVEC-1", ["HUVEC-01", "RPE-05"]) == " (did you mean 'HUVEC-01'?)"
+    assert did_you_mean("HUVEC-1", ["HUVEC-01", "RPE-05"]) == ", did you mean 'HUVEC-01'?"
     assert did_you_mean("zebra", ["HUVEC-01"]) == ""
 
 

@@ -126,14 +126,14 @@ def test_folds_are_dealt_in_natural_order() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"test": ("HUVEC-3",)}, "split.test: the screen has no experiment 'HUVEC-3' (did you mean 'HUVEC-"),
+        ({"test": ("HUVEC-3",)}, "split.test: the screen has no experiment 'HUVEC-3', did you mean 'HUVEC-"),
         ({"validation": ("RPE",)}, "split.validation: the screen has no experiment 'RPE'"),
-        ({"unit": "plate", "test": ("RPE-1",)}, "no plate 'RPE-1' (did you mean 'RPE-1/"),
+        ({"unit": "plate", "test": ("RPE-1",)}, "no plate 'RPE-1', did you mean 'RPE-1/"),
         ({"test": ("RPE-1",), "validation": ("RPE-1",)}, "'RPE-1' stands in both test and validation"),
         ({"folds": 3, "fold": 3}, "split.fold: 3 of 3 folds; they are numbered 0 to 2"),
         ({"fold": 1}, "split.folds is not set"),
         ({"folds": 5}, "5 folds of 4 training experiments; give at most 4 folds"),
-        ({"column": "datset"}, "no column 'datset' to split by (did you mean 'dataset'?)"),
+        ({"column": "datset"}, "no column 'datset' to split by, did you mean 'dataset'?"),
         ({"column": "dataset"}, "column 'dataset' of HUVEC-1 is empty; write train, validation or test"),
         ({"column": "cell_type"}, "column 'cell_type' of HUVEC-1 is 'HUVEC'; write"),
         ({"test": ("HUVEC-1", "HUVEC-2", "HUVEC-10", "RPE-1")}, "no experiment is left to train on"),

@@ -79,7 +79,7 @@ def test_class_of_validation_alone_is_named() -> None:
 @pytest.mark.parametrize(
     ("target", "roles", "message"),
     [
-        ("pertubation", None, "no column 'pertubation' to learn (did you mean 'perturbation'?)"),
+        ("pertubation", None, "no column 'pertubation' to learn, did you mean 'perturbation'?"),
         (
             "perturbation",
             (Role.UNTREATED,),

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deepnoise_core.contracts.errors import InputError, RecipeError, RecipeProblem
+from deepnoise_core.data.names import did_you_mean
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.document import LARGEST, parse_document
 from deepnoise_registry.recipes.library import builtin_names, builtin_text
 from deepnoise_registry.recipes.overrides import apply_overrides
 from deepnoise_registry.recipes.recipe import Recipe
 from deepnoise_registry.recipes.validation import validate
-from deepnoise_registry.spelling import did_you_mean
 
 
 class RecipeReading(NamedTuple):

@@ -17,11 +17,11 @@ from deepnoise_core.contracts.errors import (
     RecipeProblem,
     UnknownComponentError,
 )
+from deepnoise_core.data.names import did_you_mean
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.document import Document, KeyPath
 from deepnoise_registry.recipes.overrides import SOURCE
 from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS, Recipe, default_of
-from deepnoise_registry.spelling import did_you_mean
 from deepnoise_registry.third_party import blaming
 
 _Model = TypeVar("_Model", bound=BaseModel)
