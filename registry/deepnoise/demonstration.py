@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +22,12 @@ from deepnoise.prediction import write_folder
 from deepnoise.simulation import simulated_screen, write_simulated
 from deepnoise.training import train_run
 from deepnoise_core.contracts import Predictions, Screen, Stage
-from deepnoise_core.data.files import refuse_taken
+from deepnoise_core.data.files import refuse_taken, replace_file
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.evaluation.accuracy import Evaluation
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.reading import read_recipe
-
-_BASELINE = ("strategy=supervised", "normalizer=none")
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,19 @@ class Demonstration:
     evaluation: Evaluation
     seconds: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """Accuracy by stage, chance, wells and time, in JSON types."""
+        stages = {stage.value: self.evaluation.stages[stage].accuracy for stage in Stage}
+        facts = {"chance": self.evaluation.chance, "wells": self.evaluation.wells, "seconds": self.seconds}
+        return {"recipe": self.contender.name, "seed": self.seed, **stages, **facts}
+
 
 CONTENDERS = (
+    Contender("supervised, raw images", "baseline", ("strategy=supervised", "normalizer=none")),
+    Contender("supervised, per plate", "supervised", ("strategy=supervised",)),
     Contender("mean teacher, per plate", "deepnoise"),
-    Contender("supervised, raw images", "baseline", _BASELINE),
 )
+"""From nothing to the recipe as it is, one ingredient at a time."""
 
 
 def demonstrate(
@@ -66,7 +74,8 @@ def demonstrate(
 ) -> list[Demonstration]:
     """Simulate, train and predict each contender with each seed.
 
-    Writes the screen of the first seed as images, and a run, predictions, curves and plate maps of each.
+    Writes the screen of the first seed as images, a run with predictions, curves and plate maps of each, and
+    all figures as `accuracy.json`.
 
     Args:
         out: folder to write; must not hold anything.
@@ -95,6 +104,7 @@ def demonstrate(
                 contender, preset, seed, screen, folder / contender.folder, catalogue, device, observer
             )
             shown.append(Demonstration(contender, seed, evaluation, time.perf_counter() - started))
+    replace_file(out / "accuracy.json", json.dumps([one.as_dict() for one in shown], indent=2))
     return shown
 
 
@@ -113,14 +123,14 @@ def print_demonstration(shown: Sequence[Demonstration], out: Path) -> None:
     ]
     if len({one.seed for one in shown}) > 1:
         rows += [_mean_row(contender, shown) for contender in CONTENDERS]
-    wells = shown[0].evaluation.wells
-    title = f"Accuracy on held-out experiments ({wells} wells each)"
+    last = shown[-1].evaluation
+    title = f"Accuracy on held-out experiments (about {last.wells} wells each)"
     print_table(title, ["recipe", "seed", *stages, "chance", "time"], rows)
-    for line in notes_of(shown[0].evaluation):
+    for line in notes_of(last):
         print_note(line)
     print_note(
-        f"look at {out}/deepnoise/curves.png, {out}/deepnoise/predictions/plates/ and {out}/sites.png; "
-        f"the screen is in {out}/screen"
+        f"look at {out}/sites.png, {out}/deepnoise/curves.png and {out}/deepnoise/predictions/plates/; "
+        f"the screen is in {out}/screen, the figures are in {out}/accuracy.json"
     )
 
 

@@ -1,5 +1,6 @@
 """The demo at its smallest."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -19,6 +20,13 @@ def test_the_demo_ends_with_its_table_and_its_folder(deepnoise: Run, tmp_path: P
         "deepnoise/predictions/predictions.parquet",
         "deepnoise/predictions/plates/RPE-02.png",
         "baseline/bundle/manifest.json",
+        "supervised/run.json",
         "seed-1/deepnoise/run.json",
     ):
         assert (tmp_path / "demo" / name).is_file(), name
+    figures = json.loads((tmp_path / "demo" / "accuracy.json").read_text())
+    assert [(one["recipe"].partition(",")[0], one["seed"]) for one in figures] == [
+        *(("supervised", 0), ("supervised", 0), ("mean teacher", 0)),
+        *(("supervised", 1), ("supervised", 1), ("mean teacher", 1)),
+    ]
+    assert all(0 <= one[stage] <= 1 for one in figures for stage in ("raw", "group", "assigned"))

@@ -195,6 +195,19 @@ def default_text(value: Any) -> str:
             return json.dumps(value)
 
 
+def test_figures_of_the_readme_are_those_of_the_benchmark() -> None:
+    _, _, below = README.partition("<!-- demo-figures -->")
+    rows = [line.strip("| ").split("|") for line in below.splitlines() if re.search(r"\| \d+ \|", line)]
+    shown = [[cell.strip() for cell in row[-5:]] for row in rows]
+    measured = json.loads((ROOT / "benchmarks" / "results" / "demo.json").read_text())["trainings"]
+    recipes = list(dict.fromkeys(one["recipe"] for one in measured))
+    ordered = sorted(measured, key=lambda one: (recipes.index(one["recipe"]), one["seed"]))
+    figures = ("raw", "group", "assigned", "chance")
+    assert shown == [
+        [str(one["seed"]), *(f"{one[name]:.1%}".replace("%", " %") for name in figures)] for one in ordered
+    ]
+
+
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 LINKS = sorted(
     {

@@ -12,7 +12,7 @@ EXAMPLE = "Example: deepnoise demo --out demo --seed 0"
 
 def run(
     out: Annotated[Path, typer.Option(help="Folder to write; must not exist yet.")] = Path("demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the screen and of both trainings.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the screen and of all trainings.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Repeat with this many seeds, from --seed on.")] = 1,
     preset: Annotated[str, typer.Option(help="Screen and recipe: demo (minutes) or tiny (seconds).")] = "demo",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
