@@ -89,7 +89,7 @@ def _title(experiment: str, wells: Sequence[_Well], stage: str) -> str:
     if not stage:
         return title
     wrong = np.mean([well.wrong for well in wells])
-    return f"{title}; {1 - wrong:.0%} named rightly at stage {stage} (× wrong)"
+    return f"{title}; {1 - wrong:.0%} named rightly at stage {stage} (× wrong, grey not predicted)"
 
 
 def _draw_plate(axes: Axes, wells: Sequence[_Well]) -> None:
