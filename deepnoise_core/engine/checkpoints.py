@@ -57,10 +57,7 @@ def save_state(
     record: Mapping[str, Any],
 ) -> None:
     """Write all that is needed to continue to a folder that replaces the one before it at once."""
-    partial, previous = (
-        folder.with_name(folder.name + ".partial"),
-        folder.with_name(folder.name + ".previous"),
-    )
+    partial, previous = folder.with_name(folder.name + ".partial"), _previous(folder)
     shutil.rmtree(partial, ignore_errors=True)
     with plain_disk_errors(folder):
         partial.mkdir(parents=True)
@@ -80,9 +77,13 @@ def load_state(
 ) -> dict[str, Any]:
     """Put a saved state back, and return its record.
 
+    Where saving was cut off between its two renames, the state before it still stands beside, and is taken.
+
     Raises:
         ModelError: the folder is missing, incomplete, or does not fit.
     """
+    if not folder.exists() and _previous(folder).exists():
+        _previous(folder).rename(folder)
     try:
         record: dict[str, Any] = json.loads((folder / "state.json").read_text())
     except (OSError, ValueError) as error:
@@ -92,6 +93,10 @@ def load_state(
     strategy.load_state_dict(load_weights(folder / "strategy.safetensors"))
     _restore_optimizer(optimizer, load_weights(folder / "optimizer.safetensors"))
     return record
+
+
+def _previous(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".previous")
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

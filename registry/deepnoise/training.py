@@ -99,7 +99,7 @@ def train_run(
         except BaseException:
             if (out / "checkpoints" / "last").exists():
                 observer.note(f"the run stopped; continue it with deepnoise train --resume {out}")
-            else:
+            elif not resume:
                 shutil.rmtree(out, ignore_errors=True)
             raise
         return _finish(out, composition, card, result, catalogue)

@@ -14,6 +14,7 @@ import deepnoise as dn
 from deepnoise.api import installed
 from deepnoise.training import resume_run
 from deepnoise_core.contracts import Screen, Stage
+from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.engine.observation import Silent
 
 
@@ -102,6 +103,19 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
     assert not (out / "bundle").exists()
     resumed = resume_run(out, None, installed(), device="cpu")
     assert weights(resumed.path) == weights(tiny_run)
+
+
+def test_a_failed_resume_leaves_the_run(tmp_path: Path, tiny_run: Path) -> None:
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    shutil.rmtree(run / "bundle")
+    (run / "checkpoints" / "last").rename(run / "checkpoints" / "last.previous")
+    resumed = resume_run(run, None, installed(), device="cpu")
+    assert weights(resumed.path) == weights(tiny_run)
+    shutil.rmtree(run / "bundle")
+    shutil.rmtree(run / "checkpoints" / "last")
+    with pytest.raises(ModelError, match="no readable checkpoint"):
+        resume_run(run, None, installed(), device="cpu")
+    assert (run / "metrics.jsonl").is_file()
 
 
 def test_labels_of_test_wells_reach_no_component(
