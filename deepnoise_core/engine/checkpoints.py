@@ -72,6 +72,11 @@ def save_state(
         shutil.rmtree(previous, ignore_errors=True)
 
 
+def has_state(folder: Path) -> bool:
+    """Whether a state can be put back from here, one whose saving was cut off between renames included."""
+    return folder.exists() or _previous(folder).exists()
+
+
 def load_state(
     folder: Path, student: nn.Module, strategy: Strategy, optimizer: torch.optim.Optimizer
 ) -> dict[str, Any]:

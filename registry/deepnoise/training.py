@@ -20,7 +20,7 @@ from deepnoise_core.contracts.protocols import Normalizer
 from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_taken, replace_file
 from deepnoise_core.data.memory import fits_in_memory, held_in_memory
 from deepnoise_core.data.statistics import site_statistics
-from deepnoise_core.engine.checkpoints import load_weights
+from deepnoise_core.engine.checkpoints import has_state, load_weights
 from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Observer, Silent
@@ -97,7 +97,7 @@ def train_run(
                 _start_folder(out, card, recipe)
             result = run_job(_job(composition, screen, hardware), out, hardware, observer, resume=resume)
         except BaseException:
-            if (out / "checkpoints" / "last").exists():
+            if has_state(out / "checkpoints" / "last"):
                 observer.note(f"the run stopped; continue it with deepnoise train --resume {out}")
             elif not resume:
                 shutil.rmtree(out, ignore_errors=True)

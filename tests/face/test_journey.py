@@ -14,7 +14,7 @@ import deepnoise as dn
 from deepnoise.api import installed
 from deepnoise.training import resume_run
 from deepnoise_core.contracts import Screen, Stage
-from deepnoise_core.contracts.errors import ModelError
+from deepnoise_core.contracts.errors import ModelError, OutputError
 from deepnoise_core.engine.observation import Silent
 
 
@@ -105,13 +105,40 @@ def test_an_interrupted_run_resumes_to_the_same_weights(
     assert weights(resumed.path) == weights(tiny_run)
 
 
-def test_a_failed_resume_leaves_the_run(tmp_path: Path, tiny_run: Path) -> None:
-    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
-    shutil.rmtree(run / "bundle")
+def unfinished(run: Path, copy: Path) -> Path:
+    """A copy of a run as it is before its bundle is written."""
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "bundle")
+    return copy
+
+
+def test_a_save_that_was_cut_off_leaves_the_state_before_it(tmp_path: Path, tiny_run: Path) -> None:
+    run = unfinished(tiny_run, tmp_path / "run")
     (run / "checkpoints" / "last").rename(run / "checkpoints" / "last.previous")
-    resumed = resume_run(run, None, installed(), device="cpu")
-    assert weights(resumed.path) == weights(tiny_run)
-    shutil.rmtree(run / "bundle")
+    assert weights(resume_run(run, None, installed(), device="cpu").path) == weights(tiny_run)
+
+
+def test_a_save_that_fails_midway_loses_no_run(
+    tmp_path: Path, tiny_screen: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, saves = Path.rename, []
+
+    def fail_at_the_second(path: Path, target: Path) -> Path:
+        if path.name == "last.partial":
+            saves.append(path)
+            if len(saves) == 2:
+                raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_at_the_second)
+    with pytest.raises(OutputError, match="the disk is full"):
+        dn.train("tiny", tiny_screen, tmp_path / "run", device="cpu")
+    monkeypatch.undo()
+    assert resume_run(tmp_path / "run", None, installed(), device="cpu").bundle.is_dir()
+
+
+def test_a_failed_resume_leaves_the_run(tmp_path: Path, tiny_run: Path) -> None:
+    run = unfinished(tiny_run, tmp_path / "run")
     shutil.rmtree(run / "checkpoints" / "last")
     with pytest.raises(ModelError, match="no readable checkpoint"):
         resume_run(run, None, installed(), device="cpu")
