@@ -196,8 +196,8 @@ def default_text(value: Any) -> str:
 
 
 def test_figures_of_the_readme_are_those_of_the_benchmark() -> None:
-    _, _, below = README.partition("<!-- demo-figures -->")
-    rows = [line.strip("| ").split("|") for line in below.splitlines() if re.search(r"\| \d+ \|", line)]
+    section = README.partition("<!-- demo-figures -->")[2].partition("<!-- /demo-figures -->")[0]
+    rows = [line.strip("| ").split("|") for line in section.splitlines() if re.search(r"\| \d+ \|", line)]
     shown = [[cell.strip() for cell in row[-5:]] for row in rows]
     measured = json.loads((ROOT / "benchmarks" / "results" / "demo.json").read_text())["trainings"]
     recipes = list(dict.fromkeys(one["recipe"] for one in measured))
