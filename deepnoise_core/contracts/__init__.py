@@ -17,8 +17,15 @@ from deepnoise_core.contracts.predictions import (
     Predictions,
     Stage,
 )
-from deepnoise_core.contracts.screens import SITE_COLUMNS, DroppedSite, ImageStore, Role, Screen
-from deepnoise_core.contracts.statistics import SiteStatistics
+from deepnoise_core.contracts.screens import (
+    SITE_COLUMNS,
+    DroppedSite,
+    ImageFiles,
+    ImageStore,
+    Role,
+    Screen,
+)
+from deepnoise_core.contracts.statistics import Histograms, Measure, SiteStatistics, Tiles
 from deepnoise_core.contracts.training import (
     NO_LABEL,
     Batch,
@@ -39,10 +46,13 @@ __all__ = [
     "Component",
     "DataOptions",
     "DroppedSite",
+    "Histograms",
+    "ImageFiles",
     "ImageStore",
     "Kind",
     "LabelledBatch",
     "Losses",
+    "Measure",
     "NoOptions",
     "OptimizerOptions",
     "Options",
@@ -56,6 +66,7 @@ __all__ = [
     "SplitOptions",
     "Stage",
     "StepBatch",
+    "Tiles",
     "TrainOptions",
     "ViewPlan",
     "hookimpl",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from deepnoise_core.contracts.predictions import PlateDesign, Predictions
 from deepnoise_core.contracts.screens import Screen
-from deepnoise_core.contracts.statistics import SiteStatistics
+from deepnoise_core.contracts.statistics import Measure, SiteStatistics
 from deepnoise_core.contracts.training import Losses, Progress, StepBatch, ViewPlan
 
 if TYPE_CHECKING:
@@ -58,11 +58,16 @@ class HeadFactory(Protocol):
 class Normalizer(Protocol):
     """Brings raw intensities of different plates to one scale. Fitted without labels."""
 
-    needs_statistics: bool
-    """Whether `fit` must see the statistics of the screen's sites before any image is normalized."""
+    needs: tuple[Measure, ...]
+    """What of the screen's sites must be measured before `fit`; empty where nothing is fitted."""
 
     transductive: str
     """What of a test screen the fit uses, e.g. `plate statistics`; empty where it uses nothing."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One line for each thing in the last fit that a reader of the result must know."""
+        ...
 
     def fit(self, statistics: SiteStatistics) -> None:
         """Learn the scale of each row of a screen; rows are numbered as in the statistics."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from deepnoise_core.contracts.statistics import SiteStatistics
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,6 +75,23 @@ class ImageStore(Protocol):
         ...
 
 
+@runtime_checkable
+class ImageFiles(Protocol):
+    """A store whose planes lie in files, so that each can be named and read alone."""
+
+    def file(self, row: int, channel: int) -> Path:
+        """Where one channel of one site lies."""
+        ...
+
+    def read_plane(self, row: int, channel: int) -> NDArray[Any]:
+        """Pixels of one channel of one site, [H, W].
+
+        Raises:
+            ImageError: as `ImageStore.read`.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class DroppedSite:
     """A site that a reader left out, and why."""
@@ -91,6 +111,8 @@ class Screen:
         source: where the screen came from, for messages and run cards.
         reader: name of the reader that opened it.
         dropped: the sites that were listed but left out.
+        stains: channel name → its dye or antibody, where known.
+        statistics: what is already known of the pixels of each row; None where they must be read.
     """
 
     sites: pl.DataFrame
@@ -99,6 +121,8 @@ class Screen:
     source: str
     reader: str = "memory"
     dropped: tuple[DroppedSite, ...] = ()
+    stains: Mapping[str, str] = field(default_factory=dict)
+    statistics: SiteStatistics | None = None
 
     def __len__(self) -> int:
         return self.sites.height
@@ -110,4 +134,5 @@ class Screen:
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> Screen:
         """The screen of these rows alone, in this order; no pixel is read."""
         index = np.asarray(rows, dtype=np.int64)
-        return replace(self, sites=self.sites[index], store=self.store.take(index))
+        statistics = None if self.statistics is None else self.statistics.take(index)
+        return replace(self, sites=self.sites[index], store=self.store.take(index), statistics=statistics)
