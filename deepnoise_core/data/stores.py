@@ -1,10 +1,12 @@
-"""Image stores over arrays in memory and over folders of PNG files."""
+"""Image stores over arrays in memory and over folders of image files."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from copy import copy
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepnoise_core.contracts.errors import ImageError
-from deepnoise_core.data.decoding import MAX_PIXELS, ImageHeader, read_png, read_png_header
+from deepnoise_core.data.decoding import MAX_PIXELS, ImageHeader, read_header, read_planes
 
 
 class ArrayStore:
@@ -61,23 +63,35 @@ class ArrayStore:
         return index if self._rows is None else self._rows[index]
 
 
-class PngStore:
-    """One greyscale PNG a site and channel. Building one opens no file.
+class FileStore:
+    """Planes in PNG and TIFF files: one file a site and channel, or pages of files that hold several.
 
-    Shape and dtype of the screen are those of its first file; any other file must agree with it.
+    Building one opens no file. Shape and dtype of the screen are those of its first plane; every other must
+    agree with it.
 
     Args:
-        root: folder that the file names start from.
-        files: names relative to `root`, strings [N, C].
+        root: folder that relative file names start from.
+        files: names relative to `root`, or absolute, strings [N, C].
+        pages: page of each plane in its file, from 0, integers [N, C]; where None, every file must hold one
+            plane alone.
+        site_ids: names of the sites for messages, [N].
         threads: files decoded at once; up to four, as the machine has cores, where None.
         max_pixels: largest declared size that is decoded, in pixels.
 
     Raises:
-        ImageError: `files` is not a table [N, C] with at least one site and channel.
+        ImageError: `files` is not a table [N, C] with at least one site and channel, or `pages` or `site_ids`
+            does not go with it.
     """
 
     def __init__(
-        self, root: Path, files: ArrayLike, *, threads: int | None = None, max_pixels: int = MAX_PIXELS
+        self,
+        root: Path,
+        files: ArrayLike,
+        *,
+        pages: ArrayLike | None = None,
+        site_ids: ArrayLike | None = None,
+        threads: int | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         # Variable-width strings are compact at a million names and, unlike objects, shared by forked workers.
         self._files = np.asarray(files, dtype=np.dtypes.StringDType())
@@ -86,11 +100,19 @@ class PngStore:
                 f"{root}: no image files are listed (found a table of shape {list(self._files.shape)}, "
                 "needed [sites, channels]); check the folder and its metadata"
             )
+        self._pages = None if pages is None else np.asarray(pages, dtype=np.int32)
+        self._site_ids = None if site_ids is None else np.asarray(site_ids, dtype=np.dtypes.StringDType())
+        for name, given, shape in (
+            ("pages", self._pages, self._files.shape),
+            ("site ids", self._site_ids, self._files.shape[:1]),
+        ):
+            if given is not None and given.shape != shape:
+                raise ImageError(f"{root}: {name} are {list(given.shape)}, and files need {list(shape)}")
         self._root = root
-        self._first = root / str(self._files[0, 0])
-        self._header: ImageHeader | None = None
         self._threads = threads or min(4, os.cpu_count() or 1)
         self._max_pixels = max_pixels
+        self._first = self.file(0, 0), self._page(0, 0)
+        self._header: ImageHeader | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -114,45 +136,77 @@ class PngStore:
     def __len__(self) -> int:
         return len(self._files)
 
+    def file(self, row: int, channel: int) -> Path:
+        """Where one channel of one site lies."""
+        return self._root / str(self._files[row, channel])
+
+    def read_plane(self, row: int, channel: int) -> NDArray[Any]:
+        """Pixels of one channel of one site, [H, W].
+
+        Raises:
+            ImageError: as `read`.
+        """
+        plane = np.empty(self.shape[1:], dtype=self.dtype)
+        self._fill([(plane, row, channel)])
+        return plane
+
     def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Pixels of these rows, in this order, as one contiguous array [n, C, H, W].
 
         Raises:
-            ImageError: a file is missing or damaged, or of another size or dtype than the screen's first.
+            ImageError: a file is missing or damaged, or of another size or dtype than the screen's first;
+                names the file and its site.
         """
-        names = self._files[np.asarray(rows, dtype=np.int64)]
-        pixels = np.empty((len(names), *self.shape), dtype=self.dtype)
-        flat = pixels.reshape(-1, *pixels.shape[2:])
-        fill = partial(self._fill, flat, names.ravel())
-        if self._threads == 1 or len(flat) < 2:
-            for place in range(len(flat)):
-                fill(place)
+        index = np.asarray(rows, dtype=np.int64)
+        pixels = np.empty((len(index), *self.shape), dtype=self.dtype)
+        planes = [(pixels[i, c], int(row), c) for i, row in enumerate(index) for c in range(pixels.shape[1])]
+        # A file that holds several channels of a site is opened once for all of them.
+        files = [list(run) for _, run in groupby(planes, key=lambda plane: str(self._files[plane[1:]]))]
+        if self._threads == 1 or len(files) < 2:
+            for run in files:
+                self._fill(run)
         else:
             with ThreadPoolExecutor(self._threads) as pool:
-                for _ in pool.map(fill, range(len(flat))):
+                for _ in pool.map(self._fill, files):
                     pass
         return pixels
 
-    def take(self, rows: NDArray[np.int64]) -> PngStore:
+    def take(self, rows: NDArray[np.int64]) -> FileStore:
         """The store of these rows alone, without reading a pixel; shape and dtype stay the screen's."""
-        taken = PngStore.__new__(PngStore)
-        taken.__dict__.update(self.__dict__)
-        taken._files = self._files[np.asarray(rows, dtype=np.int64)]
+        index = np.asarray(rows, dtype=np.int64)
+        taken = copy(self)
+        taken._files = self._files[index]
+        taken._pages = None if self._pages is None else self._pages[index]
+        taken._site_ids = None if self._site_ids is None else self._site_ids[index]
         return taken
 
     def _screen_header(self) -> ImageHeader:
         if self._header is None:
-            self._header = read_png_header(self._first, self._max_pixels)
+            self._header = read_header(*self._first, self._max_pixels)
         return self._header
 
-    def _fill(self, flat: NDArray[Any], names: NDArray[Any], place: int) -> None:
-        path = self._root / str(names[place])
-        image = read_png(path, self._max_pixels)
+    def _page(self, row: int, channel: int) -> int | None:
+        return None if self._pages is None else int(self._pages[row, channel])
+
+    def _fill(self, planes: Sequence[tuple[NDArray[Any], int, int]]) -> None:
+        """Decode planes of one file into their places; each is (place, row, channel)."""
+        _, row, channel = planes[0]
+        path = self.file(row, channel)
+        pages = [self._page(row, channel) for _, row, channel in planes]
+        try:
+            for (place, *_), image in zip(planes, read_planes(path, pages, self._max_pixels), strict=True):
+                self._require_alike(path, image)
+                place[:] = image
+        except ImageError as error:
+            if self._site_ids is None:
+                raise
+            raise ImageError(f"{error} (site {self._site_ids[row]})") from None
+
+    def _require_alike(self, path: Path, image: NDArray[Any]) -> None:
         expected = self._screen_header()
-        if image.shape != (expected.height, expected.width) or image.dtype != expected.dtype:
-            found = ImageHeader(image.shape[0], image.shape[1], image.dtype)
+        found = ImageHeader(image.shape[0], image.shape[1], image.dtype)
+        if found != expected:
             raise ImageError(
-                f"{path}: {found}, but the screen's first image {self._first} is {expected}; "
+                f"{path}: {found}, but the screen's first image {self._first[0]} is {expected}; "
                 "all images of a screen have one size and type: mend the file, or open them as two screens"
             )
-        flat[place] = image

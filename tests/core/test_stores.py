@@ -15,7 +15,7 @@ from PIL import Image
 
 from deepnoise_core.contracts import ImageStore
 from deepnoise_core.contracts.errors import ImageError
-from deepnoise_core.data.stores import ArrayStore, PngStore
+from deepnoise_core.data.stores import ArrayStore, FileStore
 
 PIXELS = np.random.default_rng(7).integers(1, 256, (6, 3, 8, 10), dtype=np.uint8)
 
@@ -32,7 +32,7 @@ def write_screen(root: Path, pixels: NDArray[Any] = PIXELS) -> NDArray[Any]:
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ImageStore:
     if request.param == "array":
         return ArrayStore(PIXELS)
-    return PngStore(tmp_path, write_screen(tmp_path), threads=1 if "one" in request.param else 3)
+    return FileStore(tmp_path, write_screen(tmp_path), threads=1 if "one" in request.param else 3)
 
 
 def test_store_follows_the_contract(store: ImageStore) -> None:
@@ -91,7 +91,7 @@ def test_array_of_another_kind_is_refused(pixels: NDArray[Any]) -> None:
 
 def test_sixteen_bit_screens_keep_their_type(tmp_path: Path) -> None:
     pixels = np.random.default_rng(1).integers(1, 65536, (2, 2, 5, 4), dtype=np.uint16)
-    store = PngStore(tmp_path, write_screen(tmp_path, pixels))
+    store = FileStore(tmp_path, write_screen(tmp_path, pixels))
     assert store.dtype == np.uint16
     np.testing.assert_array_equal(store.read(np.arange(2)), pixels)
 
@@ -101,7 +101,7 @@ def test_sixteen_bit_screens_keep_their_type(tmp_path: Path) -> None:
     [(PIXELS[0, 0, :4], "4 x 10 uint8"), (PIXELS[0, 0].astype(np.uint16), "8 x 10 uint16")],
 )
 def test_mixed_screens_name_both_files(image: NDArray[Any], found: str, tmp_path: Path) -> None:
-    store = PngStore(tmp_path, write_screen(tmp_path))
+    store = FileStore(tmp_path, write_screen(tmp_path))
     odd = tmp_path / "p" / "3_w1.png"
     Image.fromarray(image).save(odd)
     message = f"{odd}: {found}, but the screen's first image {tmp_path / 'p' / '0_w0.png'} is 8 x 10 uint8"
@@ -110,7 +110,7 @@ def test_mixed_screens_name_both_files(image: NDArray[Any], found: str, tmp_path
 
 
 def test_damage_is_named_and_other_rows_stay_usable(tmp_path: Path) -> None:
-    store = PngStore(tmp_path, write_screen(tmp_path))
+    store = FileStore(tmp_path, write_screen(tmp_path))
     bad = tmp_path / "p" / "2_w2.png"
     bad.write_bytes(bad.read_bytes()[:50])
     with pytest.raises(ImageError, match=re.escape(str(bad))):
@@ -126,7 +126,7 @@ def test_opening_touches_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with monkeypatch.context() as patch:
         for name in ("open", "stat", "scandir"):
             patch.setattr(os, name, refuse)
-        store = PngStore(tmp_path / "images", names).take(np.arange(10))
+        store = FileStore(tmp_path / "images", names).take(np.arange(10))
     assert len(store) == 10
     with pytest.raises(ImageError, match=re.escape(f"images folder {tmp_path / 'images'} not found")):
         _ = store.shape
@@ -134,4 +134,4 @@ def test_opening_touches_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_store_without_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no image files are listed"):
-        PngStore(tmp_path, np.empty((0, 6), dtype=object))
+        FileStore(tmp_path, np.empty((0, 6), dtype=object))

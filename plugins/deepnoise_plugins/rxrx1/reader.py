@@ -11,7 +11,7 @@ from deepnoise_core.contracts import DroppedSite, Screen
 from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.sites import site_table
-from deepnoise_core.data.stores import PngStore
+from deepnoise_core.data.stores import FileStore
 from deepnoise_plugins.rxrx1.images import CHANNELS, image_names, lacking_sites
 from deepnoise_plugins.rxrx1.kaggle import is_kaggle_table, read_kaggle, treatment_files
 from deepnoise_plugins.rxrx1.layouts import Listing
@@ -62,7 +62,9 @@ class RxRx1Reader:
         return Screen(
             sites=sites[kept],
             channels=CHANNELS,
-            store=PngStore(listing.image_root, names[kept].to_numpy()),
+            store=FileStore(
+                listing.image_root, names[kept].to_numpy(), site_ids=sites["site_id"][kept].to_numpy()
+            ),
             source=str(path),
             reader="rxrx1",
             dropped=tuple(dropped[row] for row in sorted(dropped)),

@@ -1,4 +1,4 @@
-"""Image files to arrays, through one door: an array is right, or it is an `ImageError` naming the file.
+"""PNG files to arrays.
 
 Decoders let damaged files pass in different ways. Pillow skips the checksums of pixel data, and gives zeros
 for rows that a valid stream does not hold; so chunks are checked here before Pillow sees them, and the
@@ -11,7 +11,6 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepnoise_core.contracts.errors import ImageError
-
-MAX_PIXELS = 4096 * 4096
-"""Largest declared size that is decoded without being asked for, in pixels (16 MP)."""
-
-
-@dataclass(frozen=True)
-class ImageHeader:
-    """What a greyscale image file says about its pixels.
-
-    Attributes:
-        height: rows, in pixels.
-        width: columns, in pixels.
-        dtype: `uint8` or `uint16`.
-    """
-
-    height: int
-    width: int
-    dtype: np.dtype[Any]
-
-    def __str__(self) -> str:
-        return f"{self.height} x {self.width} {self.dtype}"
+from deepnoise_core.data.decoding.content import AGAIN, load
+from deepnoise_core.data.decoding.header import MAX_PIXELS, ImageHeader, require_size
 
 
 def read_png_header(path: Path, max_pixels: int = MAX_PIXELS) -> ImageHeader:
@@ -49,7 +29,7 @@ def read_png_header(path: Path, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     Raises:
         ImageError: as `read_png`, for all that the header can tell.
     """
-    return _header(path, _load(path, _HEADER_BYTES), max_pixels)
+    return _header(path, load(path, _HEADER_BYTES), max_pixels)
 
 
 def read_png(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
@@ -61,10 +41,10 @@ def read_png(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
             file, what was found, and what to do.
     """
     limit = 2 * max_pixels + _SLACK
-    content = _load(path, limit + 1)
+    content = load(path, limit + 1)
     header = _header(path, content, max_pixels)
     if len(content) > limit:
-        raise ImageError(f"{path}: longer than {limit} bytes, which no site of {header} needs; {_AGAIN}")
+        raise ImageError(f"{path}: longer than {limit} bytes, which no site of {header} needs; {AGAIN}")
     # Pillow sees the critical chunks alone: no text, profile or animation can change or delay the pixels.
     critical = [content[: len(_SIGNATURE)]]
     stream = []
@@ -76,7 +56,7 @@ def read_png(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
     pixels = _decode(path, b"".join(critical))
     if pixels.shape != (header.height, header.width) or pixels.dtype != header.dtype:
         raise ImageError(
-            f"{path}: decoded to {pixels.dtype} {list(pixels.shape)}, but its header says {header}; {_AGAIN}"
+            f"{path}: decoded to {pixels.dtype} {list(pixels.shape)}, but its header says {header}; {AGAIN}"
         )
     if not pixels[-1].any():
         _require_all_rows(path, header, b"".join(stream))
@@ -88,50 +68,23 @@ _HEADER_BYTES = 33  # signature, then the IHDR chunk: length, type, 13 bytes, ch
 _GREYSCALE = 0
 _COLOURS = {2: "RGB", 3: "palette", 4: "greyscale with alpha", 6: "RGBA"}
 _SLACK = 16 * 1024 * 1024  # bytes that a file may hold beside its largest pixels: text, profiles, overhead
-_AGAIN = "copy the file again from its origin"
-
-
-def _load(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(limit)
-    except FileNotFoundError:
-        raise ImageError(_not_found(path)) from None
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror}); check the file and its rights") from None
-    except ValueError:
-        raise ImageError(f"{str(path)!r}: not a possible file name; mend the metadata that name it") from None
-
-
-def _not_found(path: Path) -> str:
-    absent = [folder for folder in path.parents if not folder.exists()]
-    if absent:
-        return (
-            f"{path}: images folder {absent[-1]} not found; "
-            "put the images there (without them only the metadata can be used)"
-        )
-    return f"{path}: image file not found; put it back, or open the screen again so that its site is dropped"
 
 
 def _header(path: Path, content: bytes, max_pixels: int) -> ImageHeader:
     if not content:
-        raise ImageError(f"{path}: the file is empty; {_AGAIN}")
+        raise ImageError(f"{path}: the file is empty; {AGAIN}")
     if not content.startswith(_SIGNATURE):
         if _SIGNATURE.startswith(content):
-            raise ImageError(f"{path}: the file is cut after {len(content)} bytes; {_AGAIN}")
-        raise ImageError(f"{path}: not a PNG, it begins with {content[:16]!r}; {_AGAIN}")
+            raise ImageError(f"{path}: the file is cut after {len(content)} bytes; {AGAIN}")
+        raise ImageError(f"{path}: not a PNG, it begins with {content[:16]!r}; {AGAIN}")
     if len(content) < _HEADER_BYTES:
-        raise ImageError(f"{path}: the file is cut inside its header; {_AGAIN}")
+        raise ImageError(f"{path}: the file is cut inside its header; {AGAIN}")
     length, kind = struct.unpack(">I4s", content[8:16])
     (checksum,) = struct.unpack(">I", content[29:33])
     if (length, kind) != (13, b"IHDR") or checksum != zlib.crc32(content[12:29]):
-        raise ImageError(f"{path}: the PNG header is damaged; {_AGAIN}")
+        raise ImageError(f"{path}: the PNG header is damaged; {AGAIN}")
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", content[16:29])
-    if not 0 < height * width <= max_pixels:
-        raise ImageError(
-            f"{path}: its header says {height} x {width} pixels, and at most {max_pixels} are read; "
-            "cut the image into sites, or copy it again if it is damaged"
-        )
+    require_size(path, height, width, max_pixels)
     if colour != _GREYSCALE:
         found = _COLOURS.get(colour, f"colour type {colour}")
         raise ImageError(f"{path}: a {found} image; save each channel as its own greyscale PNG")
@@ -153,13 +106,13 @@ def _chunks(path: Path, content: bytes) -> Iterator[tuple[bytes, int, int]]:
             break
         if zlib.crc32(view[start - 4 : stop]) != struct.unpack_from(">I", content, stop)[0]:
             raise ImageError(
-                f"{path}: damaged (wrong checksum of the {kind!r} chunk at byte {position}); {_AGAIN}"
+                f"{path}: damaged (wrong checksum of the {kind!r} chunk at byte {position}); {AGAIN}"
             )
         yield kind, start, stop
         if kind == b"IEND":
             return
         position = stop + 4
-    raise ImageError(f"{path}: the file is cut after {len(content)} bytes, before its end mark; {_AGAIN}")
+    raise ImageError(f"{path}: the file is cut after {len(content)} bytes, before its end mark; {AGAIN}")
 
 
 def _decode(path: Path, content: bytes) -> NDArray[Any]:
@@ -167,7 +120,7 @@ def _decode(path: Path, content: bytes) -> NDArray[Any]:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             return np.asarray(image)
     except (OSError, SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path}: cannot be decoded ({error}); {_AGAIN}") from None
+        raise ImageError(f"{path}: cannot be decoded ({error}); {AGAIN}") from None
 
 
 def _require_all_rows(path: Path, header: ImageHeader, stream: bytes) -> None:
@@ -176,8 +129,8 @@ def _require_all_rows(path: Path, header: ImageHeader, stream: bytes) -> None:
     try:
         found = len(zlib.decompressobj().decompress(stream, expected))
     except zlib.error as error:
-        raise ImageError(f"{path}: damaged ({error}); {_AGAIN}") from None
+        raise ImageError(f"{path}: damaged ({error}); {AGAIN}") from None
     if found < expected:
         raise ImageError(
-            f"{path}: holds {found // row_bytes} rows of pixels, its header says {header.height}; {_AGAIN}"
+            f"{path}: holds {found // row_bytes} rows of pixels, its header says {header.height}; {AGAIN}"
         )

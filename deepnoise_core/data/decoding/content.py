@@ -1,0 +1,37 @@
+"""The bytes of an image file, up to a bound; what the system refuses becomes a clear message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deepnoise_core.contracts.errors import ImageError
+
+AGAIN = "copy the file again from its origin"
+"""What to do about a file that was damaged or cut on its way."""
+
+
+def load(path: Path, limit: int) -> bytes:
+    """The first `limit` bytes of a file.
+
+    Raises:
+        ImageError: the file or its folder is missing, it cannot be read, or it has no possible name.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(limit)
+    except FileNotFoundError:
+        raise ImageError(_not_found(path)) from None
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror}); check the file and its rights") from None
+    except ValueError:
+        raise ImageError(f"{str(path)!r}: not a possible file name; mend the metadata that name it") from None
+
+
+def _not_found(path: Path) -> str:
+    absent = [folder for folder in path.parents if not folder.exists()]
+    if absent:
+        return (
+            f"{path}: images folder {absent[-1]} not found; "
+            "put the images there (without them only the metadata can be used)"
+        )
+    return f"{path}: image file not found; put it back, or open the screen again so that its site is dropped"
