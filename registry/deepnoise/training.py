@@ -150,10 +150,12 @@ def in_memory(screen: Screen, observer: Observer) -> Screen:
 
 def fit_normalizer(normalizer: Normalizer, screen: Screen, observer: Observer) -> None:
     """Fit a normalizer on the statistics of a screen's sites, where it needs them."""
-    if not normalizer.needs_statistics:
+    if not normalizer.needs:
         return
     with observer.task("intensity statistics", len(screen)) as advance:
-        normalizer.fit(site_statistics(screen, on_batch=advance))
+        normalizer.fit(site_statistics(screen, measures=normalizer.needs, on_batch=advance))
+    for note in normalizer.notes:
+        observer.note(note)
 
 
 def _job(composition: Composition, screen: Screen, hardware: Hardware) -> TrainingJob:

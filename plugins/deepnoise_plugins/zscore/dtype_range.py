@@ -12,7 +12,8 @@ from deepnoise_plugins.zscore.options import NoneOptions
 class DtypeRange:
     """Intensities / (2^bits − 1), by type and not by the largest value seen."""
 
-    needs_statistics = False
+    needs = ()
+    notes = ()
     transductive = ""
 
     def __init__(self, options: NoneOptions) -> None:

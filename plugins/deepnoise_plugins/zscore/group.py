@@ -5,7 +5,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepnoise_core.contracts import SiteStatistics
+from deepnoise_core.contracts import Measure, SiteStatistics
+from deepnoise_core.data.statistics import pooled_moments
 from deepnoise_plugins.zscore.jitter import jittered, standardized
 from deepnoise_plugins.zscore.options import ZScoreOptions
 
@@ -17,7 +18,8 @@ class GroupZScore:
     transductive, though label-free.
     """
 
-    needs_statistics = True
+    needs = (Measure.MOMENTS,)
+    notes = ()
     transductive = "group statistics"
 
     def __init__(self, options: ZScoreOptions) -> None:
@@ -33,14 +35,10 @@ class GroupZScore:
     def fit(self, statistics: SiteStatistics) -> None:
         """Pool the moments of each group's sites, in float64."""
         names, group = np.unique(self.groups(statistics), return_inverse=True)
-        weight = statistics.count[:, None].astype(np.float64)
-        total = _sum_by(group, weight, len(names))
-        mean = _sum_by(group, weight * statistics.mean, len(names)) / total
-        between = weight * np.square(statistics.mean - mean[group])
-        variance = _sum_by(group, statistics.m2 + between, len(names)) / total
+        pooled = pooled_moments(statistics, group.astype(np.int64), len(names))
         self._group = torch.from_numpy(group.astype(np.int64))
-        self._mean = torch.from_numpy(mean).float()
-        self._std = torch.from_numpy(np.sqrt(variance)).float()
+        self._mean = torch.from_numpy(pooled.mean).float()
+        self._std = torch.from_numpy(pooled.std).float()
 
     def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
         """Normalized images, float32 [B, C, H, W]."""
@@ -69,8 +67,3 @@ class ExperimentZScore(GroupZScore):
         """The experiment's own name."""
         return statistics.experiment
 
-
-def _sum_by(group: NDArray[np.int64], values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    sums = np.zeros((count, values.shape[1]))
-    np.add.at(sums, group, values)
-    return sums

@@ -12,7 +12,8 @@ from deepnoise_plugins.zscore.options import ZScoreOptions
 class SiteZScore:
     """Each channel of each image minus its own mean, over its own standard deviation (ddof 0)."""
 
-    needs_statistics = False
+    needs = ()
+    notes = ()
     transductive = ""
 
     def __init__(self, options: ZScoreOptions) -> None:
