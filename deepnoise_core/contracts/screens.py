@@ -136,3 +136,9 @@ class Screen:
         index = np.asarray(rows, dtype=np.int64)
         statistics = None if self.statistics is None else self.statistics.take(index)
         return replace(self, sites=self.sites[index], store=self.store.take(index), statistics=statistics)
+
+    def drop(self, reasons: Mapping[int, str]) -> Screen:
+        """The screen without these rows (row → why), which join `dropped`; no pixel is read."""
+        kept = np.setdiff1d(np.arange(len(self)), list(reasons))
+        left_out = [DroppedSite(self.sites["site_id"][row], reason) for row, reason in reasons.items()]
+        return replace(self.take(kept), dropped=(*self.dropped, *left_out))

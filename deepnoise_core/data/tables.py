@@ -16,7 +16,7 @@ MAX_BYTES = 4 * 1024**3
 """Longest text that is read, in bytes, after decompression."""
 
 
-def read_csv(path: Path, required: tuple[str, ...] = ()) -> pl.DataFrame:
+def read_csv(path: Path, required: tuple[str, ...] = (), *, may_be_empty: bool = False) -> pl.DataFrame:
     """A `.csv` or `.csv.gz` with a header line as a table of strings; empty fields are null.
 
     Row i stands on line i + 2 of the file. A byte order mark, Windows line ends and blank lines at the end
@@ -25,10 +25,11 @@ def read_csv(path: Path, required: tuple[str, ...] = ()) -> pl.DataFrame:
     Args:
         path: the file; compression is told by its content, not its name.
         required: columns that must be there; others are kept.
+        may_be_empty: whether a header without a row under it is a table too.
 
     Raises:
         ScreenError: the file is missing, empty, no UTF-8 text, has ragged lines or repeated columns, lacks
-            a required column or has no row under its header. Names the file and the line.
+            a required column or, unless it may, has no row under its header. Names the file and the line.
     """
     text = _text(path)
     header = _header(path, text)
@@ -43,7 +44,7 @@ def read_csv(path: Path, required: tuple[str, ...] = ()) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise ScreenError(f"{path}: not a table of comma-separated values ({reason}); mend the file") from None
-    if table.is_empty():
+    if table.is_empty() and not may_be_empty:
         raise ScreenError(f"{path}: no row under the header line; give a file with at least one")
     return table.with_columns(pl.when(pl.all() != "").then(pl.all()).name.keep())
 
