@@ -33,6 +33,16 @@ def row_name(row: int) -> str:
     return ascii_uppercase[row] if row < 26 else ascii_uppercase[row // 26 - 1] + ascii_uppercase[row % 26]
 
 
+def well_name(well: str) -> str:
+    """The name under which all of deepnoise knows a well: `b2` and `B02` are `B02`.
+
+    Raises:
+        ScreenError: as `well_position`.
+    """
+    row, column = well_position(well)
+    return f"{row_name(row)}{column + 1:02}"
+
+
 def smallest_format(rows: int, columns: int) -> tuple[int, int]:
     """The smallest common plate that has so many rows and columns; they themselves where none has."""
     fitting = [size for size in FORMATS.values() if rows <= size[0] and columns <= size[1]]
