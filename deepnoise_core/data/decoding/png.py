@@ -1,22 +1,19 @@
 """PNG files to arrays.
 
-Decoders let damaged files pass in different ways. Pillow skips the checksums of pixel data, and gives zeros
-for rows that a valid stream does not hold; so chunks are checked here before Pillow sees them, and the
-length of the stream is checked wherever the last row could be such zeros.
+libpng finds wrong checksums and missing rows, but words them badly, takes a file whose end is cut off behind the
+last row, and makes grey values into what ancillary chunks say (transparency is a second channel).
 """
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from deepnoise_core.contracts.errors import ImageError
 from deepnoise_core.data.decoding.content import AGAIN, load
@@ -33,7 +30,7 @@ def read_png_header(path: Path, max_pixels: int = MAX_PIXELS) -> ImageHeader:
 
 
 def read_png(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
-    """Pixels of an 8- or 16-bit greyscale PNG, `uint8` or `uint16` [H, W], read-only.
+    """Pixels of an 8- or 16-bit greyscale PNG, `uint8` or `uint16` [H, W].
 
     Raises:
         ImageError: the file is missing, empty, no PNG, cut, damaged (checksum), coloured, interlaced, of
@@ -45,27 +42,13 @@ def read_png(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
     header = _header(path, content, max_pixels)
     if len(content) > limit:
         raise ImageError(f"{path}: longer than {limit} bytes, which no site of {header} needs; {AGAIN}")
-    # Pillow sees the critical chunks alone: no text, profile or animation can change or delay the pixels.
-    critical = [content[: len(_SIGNATURE)]]
-    stream = []
-    for kind, start, stop in _chunks(path, content):
-        if kind in (b"IHDR", b"IDAT", b"IEND"):
-            critical.append(content[start - 8 : stop + 4])
-        if kind == b"IDAT":
-            stream.append(content[start:stop])
-    pixels = _decode(path, b"".join(critical))
-    if pixels.shape != (header.height, header.width) or pixels.dtype != header.dtype:
-        raise ImageError(
-            f"{path}: decoded to {pixels.dtype} {list(pixels.shape)}, but its header says {header}; {AGAIN}"
-        )
-    if not pixels[-1].any():
-        _require_all_rows(path, header, b"".join(stream))
-    return pixels
+    return _decode(path, header, _critical_chunks(path, memoryview(content)))
 
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = 33  # signature, then the IHDR chunk: length, type, 13 bytes, checksum
 _GREYSCALE = 0
+_CRITICAL = (b"IHDR", b"IDAT", b"IEND")  # the only chunks that may change the pixels
 _COLOURS = {2: "RGB", 3: "palette", 4: "greyscale with alpha", 6: "RGBA"}
 _SLACK = 16 * 1024 * 1024  # bytes that a file may hold beside its largest pixels: text, profiles, overhead
 
@@ -95,42 +78,36 @@ def _header(path: Path, content: bytes, max_pixels: int) -> ImageHeader:
     return ImageHeader(height, width, np.dtype(np.uint8 if depth == 8 else np.uint16))
 
 
-def _chunks(path: Path, content: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Type, start and stop of the data of every chunk, each of whose checksums holds."""
-    view = memoryview(content)
+def _critical_chunks(path: Path, content: memoryview) -> bytes:
+    """The file without its ancillary chunks; the checksums of the others hold."""
     position = len(_SIGNATURE)
+    kept = [content[:position]]
     while position + 12 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, position)
-        start, stop = position + 8, position + 8 + length
-        if stop + 4 > len(content):
+        stop = position + 12 + length
+        if stop > len(content):
             break
-        if zlib.crc32(view[start - 4 : stop]) != struct.unpack_from(">I", content, stop)[0]:
-            raise ImageError(
-                f"{path}: damaged (wrong checksum of the {kind!r} chunk at byte {position}); {AGAIN}"
-            )
-        yield kind, start, stop
+        if kind in _CRITICAL:
+            if zlib.crc32(content[position + 4 : stop - 4]) != struct.unpack_from(">I", content, stop - 4)[0]:
+                raise ImageError(
+                    f"{path}: damaged (wrong checksum of the {kind!r} chunk at byte {position}); {AGAIN}"
+                )
+            kept.append(content[position:stop])
         if kind == b"IEND":
-            return
-        position = stop + 4
+            return b"".join(kept)
+        position = stop
     raise ImageError(f"{path}: the file is cut after {len(content)} bytes, before its end mark; {AGAIN}")
 
 
-def _decode(path: Path, content: bytes) -> NDArray[Any]:
+def _decode(path: Path, header: ImageHeader, content: bytes) -> NDArray[Any]:
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
-            return np.asarray(image)
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path}: cannot be decoded ({error}); {AGAIN}") from None
-
-
-def _require_all_rows(path: Path, header: ImageHeader, stream: bytes) -> None:
-    row_bytes = header.width * header.dtype.itemsize + 1
-    expected = header.height * row_bytes
-    try:
-        found = len(zlib.decompressobj().decompress(stream, expected))
-    except zlib.error as error:
-        raise ImageError(f"{path}: damaged ({error}); {AGAIN}") from None
-    if found < expected:
+        pixels: NDArray[Any] = imagecodecs.png_decode(content)
+    except (imagecodecs.PngError, ValueError, MemoryError) as error:
+        # What libpng says of a chunk lies in memory that is freed by now; it may be no text any more.
+        reason = "chunks" if isinstance(error, UnicodeDecodeError) else error
+        raise ImageError(f"{path}: cannot be decoded as {header} ({reason}); {AGAIN}") from None
+    if pixels.shape != (header.height, header.width) or pixels.dtype != header.dtype:
         raise ImageError(
-            f"{path}: holds {found // row_bytes} rows of pixels, its header says {header.height}; {AGAIN}"
+            f"{path}: decoded to {pixels.dtype} {list(pixels.shape)}, but its header says {header}; {AGAIN}"
         )
+    return pixels
