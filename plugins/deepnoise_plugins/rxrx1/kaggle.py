@@ -8,8 +8,8 @@ import polars as pl
 
 from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.contracts.screens import Role
-from deepnoise_core.data.tables import read_csv
-from deepnoise_plugins.rxrx1.layouts import Listing, header_names, places_in
+from deepnoise_core.data.tables import column_names, places_in, read_csv
+from deepnoise_plugins.rxrx1.layouts import Listing
 
 WELL_COLUMNS = ("id_code", "experiment", "plate", "well")
 """Columns that every file of the release has."""
@@ -22,7 +22,7 @@ def treatment_files(folder: Path) -> list[Path]:
 
 def is_kaggle_table(file: Path) -> bool:
     """Whether the first line of a file names `WELL_COLUMNS`; false where it cannot be read."""
-    return header_names(file) >= set(WELL_COLUMNS)
+    return column_names(file) >= set(WELL_COLUMNS)
 
 
 def read_kaggle(folder: Path, sites: tuple[int, ...]) -> Listing:

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from deepnoise_core.contracts.errors import ScreenError
-from deepnoise_core.data.tables import read_csv
-from deepnoise_plugins.rxrx1.layouts import Listing, header_names, places_in
+from deepnoise_core.data.tables import column_names, places_in, read_csv
+from deepnoise_plugins.rxrx1.layouts import Listing
 
 COLUMNS = ("cell_type", "dataset", "experiment", "plate", "well", "site", "well_type", "sirna")
 """Columns that the metadata must have; `site_id`, `well_id` and `sirna_id` are used where given."""
@@ -21,7 +21,7 @@ def metadata_files(folder: Path) -> list[Path]:
 
 def is_public_metadata(file: Path) -> bool:
     """Whether the first line of a file names all of `COLUMNS`; false where it cannot be read."""
-    return header_names(file) >= set(COLUMNS)
+    return column_names(file) >= set(COLUMNS)
 
 
 def read_public(metadata: Path) -> Listing:
