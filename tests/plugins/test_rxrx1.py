@@ -170,7 +170,7 @@ def test_folders_are_listed_once_each(tmp_path: Path, monkeypatch: pytest.Monkey
         listed.append(os.fspath(path))
         return scandir(path)
 
-    monkeypatch.setattr("deepnoise_plugins.rxrx1.images.os.scandir", record)
+    monkeypatch.setattr("deepnoise_core.data.presence.os.scandir", record)
     reader().open(tmp_path)
     plates = [path for path in listed if "Plate" in path]
     assert len(plates) == len(set(plates)) == 2

@@ -1,14 +1,10 @@
-"""Names of image files, and which sites lack some: one listing a plate folder, no look at single files."""
+"""Names of image files."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import polars as pl
 
 from deepnoise_core.contracts.errors import ScreenError
-from deepnoise_core.contracts.screens import DroppedSite
 
 CHANNELS = ("nuclei", "endoplasmic_reticulum", "actin", "nucleoli", "mitochondria", "golgi")
 """Structures of w1 to w6.
@@ -35,32 +31,3 @@ def image_names(sites: pl.DataFrame, plate_folder: pl.Expr, places: pl.Series) -
     return sites.select(
         pl.concat_str(stem, pl.lit(f"{number}.png")).alias(f"w{number}") for number in range(1, len(CHANNELS) + 1)
     )
-
-
-def lacking_sites(site_ids: pl.Series, names: pl.DataFrame, root: Path) -> dict[int, DroppedSite]:
-    """Row → why it cannot be used, for every site that lacks an image under `root`."""
-    present = _present(root, names["w1"].str.replace("/[^/]*$", "").unique()).implode()
-    there = names.select(pl.all().is_in(present))
-    rows = (~there.select(pl.all_horizontal(pl.all())).to_series()).arg_true().to_list()
-    lacking = {}
-    for row in rows:
-        pairs = zip(names.row(row), there.row(row), strict=True)
-        absent = [name for name, is_there in pairs if not is_there]
-        folder = root / absent[0].rsplit("/", 1)[0]
-        files = ", ".join(name.rsplit("/", 1)[1] for name in absent)
-        reason = f"{len(absent)} of {len(CHANNELS)} images missing in {folder}: {files}"
-        lacking[row] = DroppedSite(site_ids[row], reason)
-    return lacking
-
-
-def _present(root: Path, folders: pl.Series) -> pl.Series:
-    found: list[str] = []
-    for folder in folders:
-        try:
-            with os.scandir(root / folder) as entries:
-                found.extend(f"{folder}/{entry.name}" for entry in entries)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise ScreenError(f"{root / folder}: cannot be listed ({error.strerror}); check its rights") from None
-    return pl.Series(found, dtype=pl.String)

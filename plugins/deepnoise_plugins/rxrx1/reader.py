@@ -10,9 +10,10 @@ import polars as pl
 from deepnoise_core.contracts import DroppedSite, Screen
 from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.data.names import some_of
+from deepnoise_core.data.presence import absent_images, lacking_sites
 from deepnoise_core.data.sites import site_table
 from deepnoise_core.data.stores import FileStore
-from deepnoise_plugins.rxrx1.images import CHANNELS, image_names, lacking_sites
+from deepnoise_plugins.rxrx1.images import CHANNELS, image_names
 from deepnoise_plugins.rxrx1.kaggle import is_kaggle_table, read_kaggle, treatment_files
 from deepnoise_plugins.rxrx1.layouts import Listing
 from deepnoise_plugins.rxrx1.options import RxRx1Options
@@ -106,7 +107,8 @@ class RxRx1Reader:
                 folders = some_of(str(folder) for folder in listing.image_folders)
                 raise ScreenError(f"images folder {folders} not found; put the images there, or set missing=drop")
             return {}
-        lacking = lacking_sites(sites["site_id"], names, listing.image_root)
+        absent = absent_images(names, listing.image_root)
+        lacking = lacking_sites(absent, sites["site_id"], names.width, listing.image_root)
         lacking = {row: site for row, site in lacking.items() if row not in unwanted}
         if lacking and refuse:
             row = min(lacking)
