@@ -196,6 +196,23 @@ class Reader(Protocol):
         ...
 
 
+@runtime_checkable
+class RemoteReader(Reader, Protocol):
+    """A reader that also opens URLs."""
+
+    def recognises_url(self, url: str) -> bool:
+        """Whether the URL looks like this reader's; nothing is fetched."""
+        ...
+
+    def open_url(self, url: str) -> Screen:
+        """The screen behind a URL.
+
+        Raises:
+            ScreenError: nothing answers, or what is there is malformed; names the URL.
+        """
+        ...
+
+
 class ReaderFactory(Protocol):
     """Builds a reader."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise_core.contracts import Histograms, Measure, Screen, SiteStatistics
+from deepnoise_core.contracts import Histograms, Measure, Screen, SiteStatistics, Tiles
 from deepnoise_core.data.batches import read_ahead
 from deepnoise_core.data.statistics.histograms import BINS, DenseHistograms, SparseHistograms
 from deepnoise_core.data.statistics.tiles import TileSums, tile_sums
@@ -85,7 +85,7 @@ def described(
     squares: NDArray[np.uint64],
     *,
     histograms: Histograms | None = None,
-    tiles: TileSums | None = None,
+    tiles: Tiles | None = None,
 ) -> SiteStatistics:
     """Statistics of a screen's sites with the domains that its table tells."""
     _, height, width = screen.store.shape
