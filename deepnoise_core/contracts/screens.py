@@ -84,10 +84,10 @@ class ImageFiles(Protocol):
         ...
 
     def read_plane(self, row: int, channel: int) -> NDArray[Any]:
-        """Pixels of one channel of one site, [H, W].
+        """Pixels of one channel of one site, [H, W], of whatever size and dtype its file holds.
 
         Raises:
-            ImageError: as `ImageStore.read`.
+            ImageError: the file is missing or damaged.
         """
         ...
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from copy import copy
 from itertools import groupby
 from pathlib import Path
@@ -141,14 +142,13 @@ class FileStore:
         return self._root / str(self._files[row, channel])
 
     def read_plane(self, row: int, channel: int) -> NDArray[Any]:
-        """Pixels of one channel of one site, [H, W].
+        """Pixels of one channel of one site, [H, W], of whatever size and dtype its file holds.
 
         Raises:
-            ImageError: as `read`.
+            ImageError: the file is missing or damaged.
         """
-        plane = np.empty(self.shape[1:], dtype=self.dtype)
-        self._fill([(plane, row, channel)])
-        return plane
+        with self._naming_site(row):
+            return next(read_planes(self.file(row, channel), [self._page(row, channel)], self._max_pixels))
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Pixels of these rows, in this order, as one contiguous array [n, C, H, W].
@@ -172,12 +172,18 @@ class FileStore:
         return pixels
 
     def take(self, rows: NDArray[np.int64]) -> FileStore:
-        """The store of these rows alone, without reading a pixel; shape and dtype stay the screen's."""
+        """The store of these rows alone, without reading a pixel.
+
+        Shape and dtype stay the screen's where they were asked for before; else the first of these rows tells.
+        """
         index = np.asarray(rows, dtype=np.int64)
         taken = copy(self)
         taken._files = self._files[index]
         taken._pages = None if self._pages is None else self._pages[index]
         taken._site_ids = None if self._site_ids is None else self._site_ids[index]
+        if self._header is None and len(index):
+            # The screen's first plane may be the very one that was left out for its damage.
+            taken._first = taken.file(0, 0), taken._page(0, 0)
         return taken
 
     def _screen_header(self) -> ImageHeader:
@@ -193,10 +199,15 @@ class FileStore:
         _, row, channel = planes[0]
         path = self.file(row, channel)
         pages = [self._page(row, channel) for _, row, channel in planes]
-        try:
+        with self._naming_site(row):
             for (place, *_), image in zip(planes, read_planes(path, pages, self._max_pixels), strict=True):
                 self._require_alike(path, image)
                 place[:] = image
+
+    @contextmanager
+    def _naming_site(self, row: int) -> Iterator[None]:
+        try:
+            yield
         except ImageError as error:
             if self._site_ids is None:
                 raise

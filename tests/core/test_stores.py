@@ -102,6 +102,7 @@ def test_sixteen_bit_screens_keep_their_type(tmp_path: Path) -> None:
 )
 def test_mixed_screens_name_both_files(image: NDArray[Any], found: str, tmp_path: Path) -> None:
     store = FileStore(tmp_path, write_screen(tmp_path))
+    assert store.shape == (3, 8, 10)
     odd = tmp_path / "p" / "3_w1.png"
     Image.fromarray(image).save(odd)
     message = f"{odd}: {found}, but the screen's first image {tmp_path / 'p' / '0_w0.png'} is 8 x 10 uint8"
@@ -135,3 +136,23 @@ def test_opening_touches_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_store_without_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="no image files are listed"):
         FileStore(tmp_path, np.empty((0, 6), dtype=object))
+
+
+def test_a_plane_is_read_alone_whatever_its_size(tmp_path: Path) -> None:
+    names = write_screen(tmp_path)
+    odd = np.full((4, 5), 9, dtype=np.uint8)
+    Image.fromarray(odd).save(tmp_path / str(names[2, 1]))
+    store = FileStore(tmp_path, names, site_ids=[f"s{i}" for i in range(6)])
+    assert np.array_equal(store.read_plane(2, 1), odd)
+    assert np.array_equal(store.read_plane(2, 0), PIXELS[2, 0])
+    (tmp_path / str(names[3, 2])).write_bytes(b"")
+    with pytest.raises(ImageError, match=r"empty.*\(site s3\)"):
+        store.read_plane(3, 2)
+
+
+def test_sites_are_read_without_the_damaged_first_one(tmp_path: Path) -> None:
+    names = write_screen(tmp_path)
+    (tmp_path / str(names[0, 0])).write_bytes(b"")
+    kept = FileStore(tmp_path, names).take(np.arange(1, 6))
+    assert kept.shape == (3, 8, 10)
+    assert np.array_equal(kept.read(np.arange(5)), PIXELS[1:])
