@@ -72,7 +72,7 @@ def split(screen: Screen, options: SplitOptions) -> Split:
             f"of {len(parts)}, {_count(parts, 'validation')} are validation and {_count(parts, 'test')} test"
         )
     return Split(
-        parts=np.asarray(table["unit"].replace_strict(parts, return_dtype=pl.String).to_list(), dtype=np.str_),
+        parts=_spread(parts, table["unit"]),
         train=_named(parts, "train"),
         validation=_named(parts, "validation"),
         test=_named(parts, "test"),
@@ -105,7 +105,7 @@ def _unit(options: SplitOptions) -> pl.Expr:
 
 def _cell_types(table: pl.DataFrame) -> dict[str, str]:
     """Cell type of each unit, units in natural order; several cell types of one unit count as their own."""
-    units = table.group_by("unit").agg(pl.col("cell_type").unique().sort().str.join("+"))
+    units = table.unique().group_by("unit").agg(pl.col("cell_type").unique().sort().str.join("+"))
     pairs = zip(units["unit"].to_list(), units["cell_type"].to_list(), strict=True)
     return dict(sorted(pairs, key=lambda pair: natural_key(pair[0])))
 
@@ -156,6 +156,14 @@ def _fold(training: list[str], cell_types: Mapping[str, str], options: SplitOpti
             f"give at most {len(training)} folds, or split by a smaller unit"
         )
     return folds_of(training, cell_types, folds)[options.fold]
+
+
+def _spread(parts: Mapping[str, Part], units: pl.Series) -> NDArray[np.str_]:
+    """The part of each row's unit, [N]."""
+    names = np.array(sorted(set(parts.values())))
+    codes = {unit: int(np.searchsorted(names, part)) for unit, part in parts.items()}
+    spread: NDArray[np.str_] = names[units.replace_strict(codes, return_dtype=pl.Int8).to_numpy()]
+    return spread
 
 
 def _named(parts: Mapping[str, Part], part: Part) -> tuple[str, ...]:
