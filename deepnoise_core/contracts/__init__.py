@@ -4,6 +4,7 @@ from deepnoise_core.contracts.components import Component, NoOptions, Options
 from deepnoise_core.contracts.hookspecs import GROUP, hookimpl
 from deepnoise_core.contracts.kinds import Kind
 from deepnoise_core.contracts.plan import (
+    BatchOptions,
     DataOptions,
     OptimizerOptions,
     ScheduleOptions,
@@ -43,6 +44,7 @@ __all__ = [
     "SITE_COLUMNS",
     "UNASSIGNED",
     "Batch",
+    "BatchOptions",
     "Component",
     "DataOptions",
     "DroppedSite",

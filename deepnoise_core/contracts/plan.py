@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deepnoise_core.contracts.components import Options
 from deepnoise_core.contracts.screens import Role
@@ -12,6 +12,8 @@ from deepnoise_core.contracts.screens import Role
 OptimizerName = Literal["adamw", "adam", "sgd"]
 ScheduleName = Literal["constant", "cosine", "step"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Domain = Literal["plate", "experiment", "cell_type"]
+BadImages = Literal["error", "skip"]
 
 
 class OptimizerOptions(Options):
@@ -33,19 +35,52 @@ class ScheduleOptions(Options):
     gamma: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="factor of step at each milestone")
 
 
+class BatchOptions(Options):
+    """Which sites stand together in a batch."""
+
+    mix: Literal["ratio", "random"] = Field(
+        "ratio",
+        description="ratio: both kinds in sizes as set; random: one shuffle of all sites, as DeepNoise published",
+    )
+    domain: Domain | None = Field(
+        None, description="plate, experiment or cell_type: each batch is from one; from all where null"
+    )
+    weights: Literal["none", "balanced"] = Field(
+        "none", description="balanced draws labelled sites with replacement, every class equally often"
+    )
+
+    @model_validator(mode="after")
+    def _random_is_one_shuffle(self) -> Self:
+        if self.mix == "random" and (self.domain is not None or self.weights != "none"):
+            raise ValueError("mix: random is one shuffle of all sites; set domain and weights with mix: ratio")
+        return self
+
+
 class TrainOptions(Options):
     """How long, in what batches and with which optimiser the student learns."""
 
     epochs: Annotated[int, Field(ge=1)] = Field(20, description="passes over the labelled training sites")
     max_steps: Annotated[int, Field(ge=1)] | None = Field(None, description="stop after this many steps")
-    batch_size: Annotated[int, Field(ge=2)] = Field(64, description="labelled sites a step")
+    batch_size: Annotated[int, Field(ge=2)] = Field(
+        64, description="labelled sites a step; all sites where the mix is random"
+    )
     unlabelled_batch_size: Annotated[int, Field(ge=2)] | None = Field(
         None, description="unlabelled sites a step; as many as labelled ones where null"
     )
+    batches: BatchOptions = Field(BatchOptions(), description="which sites stand together in a batch")
     optimizer: OptimizerOptions = Field(OptimizerOptions(), description="which optimiser moves the student")
     schedule: ScheduleOptions = Field(ScheduleOptions(), description="learning rate over time")
     clip_gradient: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm")
     precision: Precision = Field("auto", description="auto picks bf16 on a GPU that has it, else fp32")
+
+    @model_validator(mode="after")
+    def _random_batches_have_one_size(self) -> Self:
+        if self.batches.mix == "random" and self.unlabelled_batch_size is not None:
+            raise ValueError(
+                "unlabelled_batch_size has no meaning with batches.mix: random, where batch_size counts all "
+                "sites of a step; remove one of the two"
+            )
+        return self
 
 
 class SplitOptions(Options):
@@ -80,5 +115,8 @@ class DataOptions(Options):
     )
     unlabelled: tuple[Literal["validation", "test"], ...] = Field(
         ("validation", "test"), description="parts whose images, never labels, a strategy may learn from"
+    )
+    bad_images: BadImages = Field(
+        "error", description="what a site does whose image cannot be read: error stops, skip leaves it out"
     )
     split: SplitOptions = Field(SplitOptions(), description="train, validation and test")

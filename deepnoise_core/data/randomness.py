@@ -17,11 +17,18 @@ _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
-def sample_keys(seed: int, epoch: int, rows: ArrayLike, purpose: str) -> NDArray[np.uint64]:
-    """One key a row, uint64 [B], for one purpose (a view's name, `jitter`, …) in one epoch."""
+def sample_keys(seed: int, turn: ArrayLike, rows: ArrayLike, purpose: str) -> NDArray[np.uint64]:
+    """One key a row, uint64 [B], for one purpose (a view's name, `jitter`, …).
+
+    Args:
+        seed: in [0, 2**63).
+        turn: tells the appearances of a row apart: an epoch, or a number for each row, int [B].
+        rows: int64 [B].
+        purpose: what is drawn.
+    """
     stream = np.uint64(zlib.crc32(purpose.encode()))
     keys = np.asarray(rows, dtype=np.int64).astype(np.uint64)
-    for part in (stream, np.uint64(epoch), np.uint64(seed)):
+    for part in (stream, np.asarray(turn, dtype=np.int64).astype(np.uint64), np.uint64(seed)):
         keys = _mix(keys * _GOLDEN + part)
     return keys
 

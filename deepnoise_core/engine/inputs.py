@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 from deepnoise_core.contracts import ImageStore
 from deepnoise_core.contracts.protocols import Augmentation, Normalizer
+from deepnoise_core.data.batches import read_ahead
 from deepnoise_core.data.randomness import sample_keys
+from deepnoise_core.data.tolerance import TolerantStore
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,38 @@ class Inputs:
     Images come with their channels last in memory, the order in which convolutions run fastest.
 
     Attributes:
-        store: raw pixels.
-        normalizer: fitted on the same rows as the store's.
+        store: raw pixels; a `TolerantStore` leaves out the sites that cannot be read.
+        normalizer: fitted on the store's rows, or on those that `fitted` numbers.
         device: where views are made.
         image_size: side in pixels that sites are resized to; None keeps their own.
+        fitted: place of each of the store's rows among those that the normalizer was fitted on, int64 [N]; None
+            where they are the same.
     """
 
     store: ImageStore
     normalizer: Normalizer
     device: torch.device
     image_size: int | None = None
+    fitted: NDArray[np.int64] | None = None
+
+    @property
+    def bad(self) -> Mapping[int, str]:
+        """Row → why it could not be read, so far."""
+        return dict(self.store.bad) if isinstance(self.store, TolerantStore) else {}
+
+    def read_ahead(
+        self, batches: Iterable[NDArray[np.int64]]
+    ) -> Generator[tuple[NDArray[np.int64], NDArray[Any]]]:
+        """Rows and pixels [n, C, H, W] of each batch, in order, without the sites that are left out.
+
+        Raises:
+            ImageError: a site cannot be read and none may be left out, or too many would be.
+        """
+        for rows, pixels in read_ahead(self.store, batches):
+            if isinstance(self.store, TolerantStore) and not (good := self.store.good(rows)).all():
+                yield rows[good], pixels[good]
+            else:
+                yield rows, pixels
 
     def clean(self, pixels: NDArray[Any], rows: NDArray[np.int64]) -> Tensor:
         """Normalized images [B, C, H, W] without anything random, for evaluation."""
@@ -48,15 +72,15 @@ class Inputs:
         augmentation: Augmentation,
         *,
         seed: int,
-        epoch: int,
+        turns: NDArray[np.int64],
     ) -> dict[str, Tensor]:
-        """Random views of normalized images, by name; each a function of (seed, epoch, row, name) alone."""
+        """Random views of normalized images, by name; each a function of (seed, turn, row, name) alone."""
         raw, index = self._moved(pixels), self._index(rows)
         made = {}
         for name in names:
-            jitter = sample_keys(seed, epoch, rows, f"normalizer:{name}")
+            jitter = sample_keys(seed, turns, rows, f"normalizer:{name}")
             images = self._sized(self.normalizer(raw, index, jitter))
-            view = augmentation(images, name, sample_keys(seed, epoch, rows, name))
+            view = augmentation(images, name, sample_keys(seed, turns, rows, name))
             made[name] = view.contiguous(memory_format=torch.channels_last)
         return made
 
@@ -66,7 +90,7 @@ class Inputs:
         return torch.from_numpy(pixels).to(self.device)
 
     def _index(self, rows: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(rows).to(self.device)
+        return torch.from_numpy(rows if self.fitted is None else self.fitted[rows]).to(self.device)
 
     def _sized(self, images: Tensor) -> Tensor:
         if self.image_size is None or images.shape[-2:] == (self.image_size, self.image_size):

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen
-from deepnoise_core.data.batches import read_ahead
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.inputs import Inputs
+
+
+@dataclass(frozen=True)
+class SiteOutputs:
+    """What a network says of sites.
+
+    Attributes:
+        rows: rows of the screen, int64 [n]; those that were asked for, without the ones that are left out.
+        logits: float32 [n, K].
+        embeddings: float32 [n, F].
+    """
+
+    rows: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
 
 
 @torch.inference_mode()
@@ -22,8 +37,8 @@ def predict_rows(
     *,
     batch_size: int = 128,
     on_batch: Callable[[int], None] | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits [n, K] and embeddings [n, F] of these rows, float32, in evaluation mode.
+) -> SiteOutputs:
+    """Logits and embeddings of these rows, in evaluation mode.
 
     Args:
         model: left in the mode it was in.
@@ -37,34 +52,35 @@ def predict_rows(
     logits = np.empty((len(rows), model.num_classes), dtype=np.float32)
     embeddings = np.empty((len(rows), model.num_features), dtype=np.float32)
     chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    done = 0
-    for chunk, pixels in read_ahead(inputs.store, chunks):
+    read, done = np.empty_like(rows), 0
+    for chunk, pixels in inputs.read_ahead(chunks):
+        if not len(chunk):
+            continue
         features = model.embed(inputs.clean(pixels, chunk))
         scores = model.head(features)
+        read[done : done + len(chunk)] = chunk
         logits[done : done + len(chunk)] = scores.float().cpu().numpy()
         embeddings[done : done + len(chunk)] = features.float().cpu().numpy()
         done += len(chunk)
         if on_batch:
             on_batch(len(chunk))
     model.train(was_training)
-    return logits, embeddings
+    return SiteOutputs(read[:done], logits[:done], embeddings[:done])
 
 
 def site_predictions(
     screen: Screen,
-    rows: NDArray[np.int64],
+    outputs: SiteOutputs,
     classes: tuple[str, ...],
-    logits: NDArray[np.float32],
-    embeddings: NDArray[np.float32] | None,
     *,
     transductive: tuple[str, ...] = (),
 ) -> Predictions:
     """Predictions with one row a site, identified as in the screen; no label is copied."""
     columns = ("site_id", "site", *ID_COLUMNS)
     return Predictions(
-        ids={name: screen.column(name)[rows] for name in columns},
+        ids={name: screen.column(name)[outputs.rows] for name in columns},
         classes=classes,
-        scores=logits,
-        embeddings=embeddings,
+        scores=outputs.logits,
+        embeddings=outputs.embeddings,
         transductive=transductive,
     )

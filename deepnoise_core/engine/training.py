@@ -12,14 +12,16 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from deepnoise_core.contracts import Losses, Predictions, Progress, Screen, StepBatch, TrainOptions
+from deepnoise_core.contracts import ImageFiles, Losses, Predictions, Progress, Screen, StepBatch, TrainOptions
 from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.contracts.protocols import Augmentation, Strategy
+from deepnoise_core.data.batches import Steps, plan_steps
 from deepnoise_core.data.files import replace_file
 from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.data.wells import merge_sites
+from deepnoise_core.engine.bad_images import BadImages
 from deepnoise_core.engine.checkpoints import load_state, save_state, save_weights
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import Hardware
@@ -28,9 +30,12 @@ from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.engine.optimization import build_optimizer, set_rate
 from deepnoise_core.engine.prediction import predict_rows, site_predictions
+from deepnoise_core.engine.tally import Tally
 from deepnoise_core.engine.validation import LabelledPool, validate
 
 _SHOW_EVERY_SECONDS = 0.25
+_LONG_WAIT = 0.2
+"""Share of an epoch spent waiting for pixels from which a pack is worth its while."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,14 @@ class TrainingResult:
     Attributes:
         best_epoch: epoch, from 1, whose weights are in `checkpoints/best.safetensors`.
         record: that epoch's line of `metrics.jsonl`.
-        steps: optimiser steps made.
+        steps: steps done.
+        bad_images: site id → why it could not be read, of the sites that training went on without.
     """
 
     best_epoch: int
     record: Mapping[str, float]
     steps: int
+    bad_images: Mapping[str, str]
 
 
 def train(
@@ -90,27 +97,31 @@ def train(
         resume: continue after the epoch that `checkpoints/last` holds, instead of from the start.
 
     Raises:
-        TrainingError: there are fewer than two training sites, or a loss is not finite.
+        TrainingError: the training sites do not make batches, or a loss is not finite.
+        ImageError: a site cannot be read, and the inputs' store does not go on without it.
     """
-    if len(job.labelled) < 2:
-        raise TrainingError(f"training needs 2 labelled sites or more, but the split leaves {len(job.labelled)}")
     with torch.random.fork_rng():
         return _Loop(job, out, hardware, observer).run(resume=resume)
+
+
+def planned_steps(job: TrainingJob) -> Steps:
+    """The rows of every step of a job.
+
+    Raises:
+        TrainingError: the training sites do not make batches as the plan wants them.
+    """
+    pool = job.unlabelled if job.strategy.views.unlabelled else job.unlabelled[:0]
+    return plan_steps(job.plan, job.screen, job.labelled, job.labels, pool, seed=job.seed)
 
 
 class _Loop:
     def __init__(self, job: TrainingJob, out: Path, hardware: Hardware, observer: Observer) -> None:
         self.job, self.out, self.observer = job, out, observer
         self.feed = Feed(
-            job.inputs,
-            job.augmentation,
-            job.labelled,
-            job.labels,
-            job.unlabelled,
-            job.plan,
-            job.strategy.views,
-            job.seed,
+            job.inputs, job.augmentation, job.labels, planned_steps(job), job.strategy.views, job.seed
         )
+        self.bad = BadImages(job.screen, job.inputs, observer)
+        self.told_of_waiting = False
         self.accelerator = hardware.accelerator()
         student = hardware.placed(job.student)
         job.strategy.start(student)
@@ -127,38 +138,45 @@ class _Loop:
         while progress.step < last_step:
             record, progress = self._epoch(progress, last_step)
             record |= self._validated()
+            self.bad.note_new()
             self._keep(record, progress)
             self.observer.epoch(record)
+            self._tell_of_waiting(record["waiting"])
             self.job.strategy.refresh(self._predict_unlabelled, progress)
-        return TrainingResult(int(self.best["epoch"]), self.best, progress.step)
+        return TrainingResult(int(self.best["epoch"]), self.best, progress.step, self.bad.reasons)
 
     def _epoch(self, progress: Progress, last_step: int) -> tuple[dict[str, float], Progress]:
-        number, before = progress.epoch + 1, progress.step
-        started, shown, sites, rate = time.perf_counter(), 0.0, 0, 0.0
-        sums: dict[str, Tensor] = {}
+        number, before, waited = progress.epoch + 1, progress.step, self.feed.waited
+        tally, shown, rate = Tally(), 0.0, 0.0
         self.student.train()
         steps = min(progress.steps_per_epoch - before % progress.steps_per_epoch, last_step - before)
         with self.observer.task(f"epoch {number}/{progress.epochs}", steps) as advance:
-            for batch, size in self.feed.rest_of_epoch(progress, last_step):
+            for portion in self.feed.rest_of_epoch(progress, last_step):
+                self.bad.note_new()
+                if portion.batch is None:
+                    tally.skipped += 1
+                    progress = self._progress(progress.step + 1)
+                    advance(1)
+                    continue
                 rate = set_rate(self.optimizer, self.job.plan, progress)
-                losses = self._step(batch, progress)
+                losses = self._step(portion.batch, progress)
                 progress = self._progress(progress.step + 1)
                 self.job.strategy.after_step(self.accelerator.unwrap_model(self.student), progress)
-                for name, value in (*losses.terms.items(), *losses.logs.items()):
-                    sums[name] = value.detach() + sums.get(name, 0.0)
-                sites += size
+                tally.add(losses, portion.sites)
                 now = time.perf_counter()
                 # Reading a loss waits for the device, so it is done a few times a second and not every step.
                 if now - shown > _SHOW_EVERY_SECONDS:
                     shown = now
-                    advance(1, self._describe(losses, sites / (now - started), progress))
+                    advance(1, self._describe(losses, tally.rate, progress))
                 else:
                     advance(1)
-        means = {name: float(total) / (progress.step - before) for name, total in sums.items()}
+        means = tally.means()
         self._check_finite(means, progress)
-        seconds = time.perf_counter() - started
         record = {"epoch": number, "step": progress.step, "lr": rate, **means}
-        return {**record, "seconds": seconds, "sites_per_second": sites / seconds}, progress
+        if tally.skipped:
+            record["skipped_batches"] = tally.skipped
+            self.observer.note(f"skipped {tally.skipped} batches, of which fewer than 2 labelled sites were left")
+        return {**record, **tally.speed(self.feed.waited - waited)}, progress
 
     def _step(self, batch: StepBatch, progress: Progress) -> Losses:
         # Dropout and stochastic depth draw from torch's generator; seeded by step, a resumed run repeats it.
@@ -185,13 +203,14 @@ class _Loop:
         with (self.out / "metrics.jsonl").open("a") as lines:
             lines.write(json.dumps(record) + "\n")
         student = self.accelerator.unwrap_model(self.student)
-        state = {"step": progress.step, "best": self.best}
+        state = {"step": progress.step, "best": self.best, "bad_images": self.bad.reasons}
         save_state(self.out / "checkpoints" / "last", student, self.job.strategy, self.optimizer, state)
 
     def _resumed(self) -> Progress:
         student = self.accelerator.unwrap_model(self.student)
         state = load_state(self.out / "checkpoints" / "last", student, self.job.strategy, self.optimizer)
         self.best = state["best"]
+        self.bad.restore(state["bad_images"])
         # A crash between the line and the checkpoint leaves a line of an epoch that now comes again.
         metrics = self.out / "metrics.jsonl"
         lines = [line for line in metrics.read_text().splitlines() if json.loads(line)["step"] <= state["step"]]
@@ -199,7 +218,7 @@ class _Loop:
         return self._progress(state["step"])
 
     def _progress(self, step: int) -> Progress:
-        per_epoch = self.feed.steps_per_epoch
+        per_epoch = self.feed.steps.per_epoch
         return Progress(step // per_epoch, step, self.job.plan.epochs, per_epoch)
 
     def _inference_model(self) -> Classifier:
@@ -208,8 +227,17 @@ class _Loop:
     def _predict_unlabelled(self, model: nn.Module) -> Predictions:
         job, rows = self.job, self.job.unlabelled
         with self.accelerator.autocast():
-            logits, embeddings = predict_rows(cast(Classifier, model), job.inputs, rows)
-        return merge_sites(site_predictions(job.screen, rows, job.classes, logits, embeddings))
+            outputs = predict_rows(cast(Classifier, model), job.inputs, rows)
+        self.bad.note_new()
+        return merge_sites(site_predictions(job.screen, outputs, job.classes))
+
+    def _tell_of_waiting(self, share: float) -> None:
+        if share > _LONG_WAIT and not self.told_of_waiting and isinstance(self.job.screen.store, ImageFiles):
+            self.told_of_waiting = True
+            self.observer.note(
+                f"{100 * share:.0f} % of the time was waiting for images; deepnoise screen pack "
+                f"{self.job.screen.source} OUT makes reading much faster"
+            )
 
     def _describe(self, losses: Losses, rate: float, progress: Progress) -> str:
         terms = {name: float(value.detach()) for name, value in losses.terms.items()}

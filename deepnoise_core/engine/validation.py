@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from deepnoise_core.contracts.errors import ImageError
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.prediction import predict_rows
@@ -29,13 +30,20 @@ class LabelledPool:
 
 
 def validate(model: Classifier, inputs: Inputs, pool: LabelledPool) -> dict[str, float]:
-    """Raw well-level accuracy (mean logits of a well's sites) and mean cross-entropy."""
-    logits, _ = predict_rows(model, inputs, pool.rows)
-    _, first, well = np.unique(pool.wells, return_index=True, return_inverse=True)
-    scores = np.zeros((len(first), logits.shape[1]))
-    np.add.at(scores, well, logits)
+    """Raw well-level accuracy (mean logits of a well's sites) and mean cross-entropy.
+
+    Raises:
+        ImageError: none of the sites can be read.
+    """
+    outputs = predict_rows(model, inputs, pool.rows)
+    if not len(outputs.rows):
+        raise ImageError("no validation site can be read; put the images back, or choose other validation units")
+    read = np.isin(pool.rows, outputs.rows)
+    _, first, well = np.unique(pool.wells[read], return_index=True, return_inverse=True)
+    scores = np.zeros((len(first), outputs.logits.shape[1]))
+    np.add.at(scores, well, outputs.logits)
     scores /= np.bincount(well)[:, None]
-    labels = pool.labels[first]
+    labels = pool.labels[read][first]
     correct = scores.argmax(axis=1) == labels
     loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels]
     return {"validation_accuracy": float(correct.mean()), "validation_loss": float(loss.mean())}

@@ -87,12 +87,30 @@ def train(
     *,
     device: DeviceName = "auto",
     observer: Observer | None = None,
+    exclude: str | Path | None = None,
 ) -> Run:
-    """Train a recipe on a screen; writes the run's folder, which must not exist yet."""
+    """Train a recipe on a screen; writes the run's folder, which must not exist yet.
+
+    Args:
+        recipe: filled, or the name or path of one.
+        screen: open, or the path of one.
+        out: the run's folder.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        observer: is told of progress.
+        exclude: CSV of sites to leave out, `site_id,reason`.
+    """
     from deepnoise.training import train_run
 
     screen = screen if isinstance(screen, Screen) else open_screen(screen)
-    return train_run(_recipe(recipe), screen, Path(out), installed(), device=device, observer=observer)
+    return train_run(
+        _recipe(recipe),
+        screen,
+        Path(out),
+        installed(),
+        device=device,
+        observer=observer,
+        exclude=Path(exclude) if exclude is not None else None,
+    )
 
 
 def load(path: str | Path) -> Model:

@@ -14,6 +14,17 @@ from rich.table import Table
 
 from deepnoise_core.engine.observation import Advance
 
+_NOT_SHOWN = {
+    "epoch",
+    "step",
+    "lr",
+    "seconds",
+    "sites_per_second",
+    "waiting",
+    "skipped_batches",
+    "consistency_ratio",
+}
+
 
 def print_json(data: Any) -> None:
     """Data as indented JSON on standard output, nothing else."""
@@ -72,10 +83,9 @@ class Terminal:
 
     def epoch(self, record: Mapping[str, float]) -> None:
         """One line an epoch."""
-        hidden = {"epoch", "step", "lr", "seconds", "sites_per_second", "consistency_ratio"}
-        losses = [f"{name} {value:.3f}" for name, value in record.items() if name not in hidden]
-        speed = f"{record['sites_per_second']:.0f} sites/s"
-        self.note("  ".join([f"epoch {record['epoch']:>3}", *losses, speed]))
+        losses = [f"{name} {value:.3f}" for name, value in record.items() if name not in _NOT_SHOWN]
+        speed = [f"{record['sites_per_second']:.0f} sites/s", f"waited {100 * record['waiting']:.0f} %"]
+        self.note("  ".join([f"epoch {record['epoch']:>3}", *losses, *speed]))
 
 
 def percent(value: float | None) -> str:

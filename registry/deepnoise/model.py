@@ -9,14 +9,15 @@ from typing import Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.training import fit_normalizer, in_memory
+from deepnoise.pixels import fitted_inputs
 from deepnoise_core.contracts import Kind, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
+from deepnoise_core.contracts.plan import BadImages
 from deepnoise_core.contracts.protocols import Normalizer
+from deepnoise_core.data.names import some_of
 from deepnoise_core.data.targets import used_sites
 from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.devices import DeviceName, pick_hardware
-from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.prediction import predict_rows, site_predictions
 from deepnoise_registry.bundles import MANIFEST, Bundle, read_bundle
@@ -44,6 +45,7 @@ class Model:
         *,
         part: PartName = "all",
         device: DeviceName = "auto",
+        bad_images: BadImages | None = None,
         observer: Observer | None = None,
     ) -> Predictions:
         """Predict the wells of a screen; all post-processors of the recipe are applied.
@@ -55,32 +57,52 @@ class Model:
             screen: its channels must be the model's, by name and order.
             part: which wells; `test` are all that were neither trained on nor selected on.
             device: `auto`, `cpu`, `cuda` or `mps`.
+            bad_images: `error`, or `skip` to predict wells without the sites that cannot be read; as the recipe
+                says where None.
             observer: is told of progress.
 
         Raises:
             ModelError: the screen's channels are not the model's.
-            PredictionsError: no well of the screen is of the part and of a role that the model knows.
+            PredictionsError: no well of the screen is of the part and of a role that the model knows, or none
+                can be read.
+            ImageError: a site cannot be read, or with `skip` too many of them.
         """
+        predictions, _ = self.predict_readable(
+            screen, part=part, device=device, bad_images=bad_images, observer=observer
+        )
+        return predictions
+
+    def predict_readable(
+        self,
+        screen: Screen,
+        *,
+        part: PartName = "all",
+        device: DeviceName = "auto",
+        bad_images: BadImages | None = None,
+        observer: Observer | None = None,
+    ) -> tuple[Predictions, Screen]:
+        """As `predict`, and the experiments that were read: sites that cannot be are among their dropped ones."""
         observer = observer or Silent()
         self._require_channels(screen)
-        hardware = pick_hardware(device, self.bundle.recipe.train.precision)
+        recipe = self.bundle.recipe
+        options = recipe.data.model_copy(update={"bad_images": bad_images or recipe.data.bad_images})
+        hardware = pick_hardware(device, recipe.train.precision)
         parts = self._parts(screen)
         screen, parts, rows = self._selected(screen, parts, part)
         observer.note(f"predicting {len(rows):,} sites on {hardware}")
-        screen = in_memory(screen, observer)
-        normalizer: Normalizer = build(self.catalogue, Kind.NORMALIZER, self.bundle.recipe.normalizer)
-        fit_normalizer(normalizer, screen, observer)
-        size = self.bundle.recipe.data.image_size
-        inputs = Inputs(screen.store, normalizer, hardware.device, size)
+        normalizer: Normalizer = build(self.catalogue, Kind.NORMALIZER, recipe.normalizer)
+        screen, inputs = fitted_inputs(screen, normalizer, options, hardware.device, observer)
         network = hardware.placed(self.bundle.network)
         with observer.task("predicting", len(rows)) as advance, hardware.autocast():
-            logits, embeddings = predict_rows(network, inputs, rows, on_batch=advance)
+            outputs = predict_rows(network, inputs, rows, on_batch=advance)
+        if not len(outputs.rows):
+            raise PredictionsError(f"{screen.source}: no site of a {part} well can be read; put the images back")
         trained_on = self.bundle.manifest.training["transductive"]
         uses = tuple(dict.fromkeys(filter(None, (*trained_on, normalizer.transductive))))
-        sites = site_predictions(
-            screen, rows, self.bundle.manifest.classes, logits, embeddings, transductive=uses
-        )
-        return self._processed(replace(sites, ids={**sites.ids, "part": parts[rows]}))
+        sites = site_predictions(screen, outputs, self.bundle.manifest.classes, transductive=uses)
+        notes = (*normalizer.notes, *_unread(screen, rows, outputs.rows))
+        sites = replace(sites, ids={**sites.ids, "part": parts[outputs.rows]}, notes=notes)
+        return self._processed(sites), screen.drop(inputs.bad)
 
     def embed(self, screen: Screen, *, device: DeviceName = "auto") -> NDArray[np.float32]:
         """Embeddings of the screen's wells, float32 [wells, F], in the order of `predict`'s rows."""
@@ -126,6 +148,21 @@ class Model:
         return screen.take(needed), parts[needed], np.flatnonzero(wanted[needed])
 
 
+def _unread(screen: Screen, wanted: NDArray[np.int64], read: NDArray[np.int64]) -> list[str]:
+    """Notes on the sites that were left out, and on the wells of which no site was left."""
+    missing = np.setdiff1d(wanted, read)
+    if not len(missing):
+        return []
+    sites, wells = screen.column("site_id")[missing], screen.column("well_id")
+    lost = sorted(set(wells[missing]) - set(wells[read]))
+    notes = [f"left out {len(sites)} sites that cannot be read: {some_of(sites)}"]
+    if lost:
+        notes.append(
+            f"{len(lost)} wells are not predicted, since none of their sites can be read: {some_of(lost)}"
+        )
+    return notes
+
+
 def part_name(word: str) -> PartName:
     """The part that a word names.
 
@@ -135,6 +172,17 @@ def part_name(word: str) -> PartName:
     if word not in get_args(PartName):
         raise InputError(f"--part {word} is none of {', '.join(get_args(PartName))}")
     return cast(PartName, word)
+
+
+def bad_images_policy(word: str | None) -> BadImages | None:
+    """What becomes of bad images, by its word.
+
+    Raises:
+        InputError: the word is none.
+    """
+    if word not in (None, *get_args(BadImages)):
+        raise InputError(f"--bad-images {word} is none of {', '.join(get_args(BadImages))}")
+    return cast(BadImages | None, word)
 
 
 def load_model(path: Path, catalogue: Catalogue) -> Model:

@@ -8,6 +8,7 @@ from pathlib import Path
 from deepnoise.model import Model, PartName
 from deepnoise.pictures.plate_map import draw_plate_maps
 from deepnoise_core.contracts import Predictions, Screen
+from deepnoise_core.contracts.plan import BadImages
 from deepnoise_core.data.files import refuse_taken, sha256_of
 from deepnoise_core.data.prediction_table import write_predictions
 from deepnoise_core.engine.devices import DeviceName
@@ -22,16 +23,21 @@ def predict_folder(
     *,
     part: PartName = "all",
     device: DeviceName = "auto",
+    bad_images: BadImages | None = None,
     observer: Observer,
 ) -> Predictions:
     """Predict a screen and write tables, and a plate map of each experiment under `plates/`.
+
+    Sites that were left out stand with their reason under `dropped_sites` in the provenance.
 
     Raises:
         InputError: the folder is taken, or the screen does not fit the model.
     """
     refuse_taken(out, "a folder of predictions")
-    predictions = model.predict(screen, part=part, device=device, observer=observer)
-    write_folder(predictions, out, model, screen)
+    predictions, seen = model.predict_readable(
+        screen, part=part, device=device, bad_images=bad_images, observer=observer
+    )
+    write_folder(predictions, out, model, seen)
     draw_plate_maps(predictions, out / "plates")
     return predictions
 

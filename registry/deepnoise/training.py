@@ -6,7 +6,7 @@ import json
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 
 from deepnoise.pictures.curves import draw_curves
+from deepnoise.pixels import fitted_inputs, note_left_out
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import ModelError
-from deepnoise_core.contracts.protocols import Normalizer
+from deepnoise_core.data.exclusions import read_exclusions, without_excluded, write_exclusions
 from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_taken, replace_file
-from deepnoise_core.data.memory import fits_in_memory, held_in_memory
-from deepnoise_core.data.statistics import site_statistics
 from deepnoise_core.engine.checkpoints import has_state, load_weights
 from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Observer, Silent
-from deepnoise_core.engine.training import TrainingJob, TrainingResult
+from deepnoise_core.engine.training import TrainingJob, TrainingResult, planned_steps
 from deepnoise_core.engine.training import train as run_job
 from deepnoise_core.engine.validation import LabelledPool
 from deepnoise_registry.bundles import write_bundle
@@ -36,6 +35,7 @@ from deepnoise_registry.recipes.writing import recipe_to_yaml
 from deepnoise_registry.screens import open_screen
 
 CARD = "run.json"
+EXCLUSIONS = "exclude.csv"
 _PARTS = ("train", "validation", "test")
 
 
@@ -62,6 +62,7 @@ def train_run(
     *,
     device: DeviceName = "auto",
     observer: Observer | None = None,
+    exclude: Path | None = None,
     resume: bool = False,
 ) -> Run:
     """Train a recipe on a screen and write a run: recipe, metrics, curves, checkpoints, card and bundle.
@@ -75,6 +76,7 @@ def train_run(
         catalogue: where components are found.
         device: `auto`, `cpu`, `cuda` or `mps`.
         observer: is told of progress.
+        exclude: CSV of sites to leave out, `site_id,reason`; the run keeps a copy.
         resume: continue the run that `out` holds.
 
     Raises:
@@ -83,19 +85,20 @@ def train_run(
     observer = observer or Silent()
     if not resume:
         refuse_taken(out, "a run")
-    composition = compose(recipe, screen, catalogue)
+    exclusions = read_exclusions(exclude) if exclude else {}
+    composition = compose(recipe, without_excluded(screen, exclusions, str(exclude)), catalogue)
     hardware = pick_hardware(device, recipe.train.precision)
+    planned_steps(_job(composition, hardware))
     observer.note(f"training on {hardware}")
     _note_parts(composition, observer)
     need_space(out, 12 * sum(p.numel() * p.element_size() for p in composition.student.parameters()), "a run")
-    screen = in_memory(composition.screen, observer)
-    fit_normalizer(composition.normalizer, screen, observer)
+    composition, job = _with_pixels(composition, catalogue, hardware, observer, keep_rows=resume)
     card = _card(composition, hardware)
     with plain_disk_errors(out):
         try:
             if not resume:
-                _start_folder(out, card, recipe)
-            result = run_job(_job(composition, screen, hardware), out, hardware, observer, resume=resume)
+                _start_folder(out, card, recipe, exclusions)
+            result = run_job(job, out, hardware, observer, resume=resume)
         except BaseException:
             if has_state(out / "checkpoints" / "last"):
                 observer.note(f"the run stopped; continue it with deepnoise train --resume {out}")
@@ -123,7 +126,8 @@ def resume_run(
         observer: is told of progress.
 
     Raises:
-        ModelError: the folder holds no run, or one that is finished or never saved a checkpoint.
+        ModelError: the folder holds no run, or one that is finished or never saved a checkpoint, or its screen
+            has other sites now.
     """
     try:
         card = json.loads((out / CARD).read_text())
@@ -136,29 +140,51 @@ def resume_run(
     if (out / "bundle").exists():
         raise ModelError(f"{out}: this run is finished; its network is in {out / 'bundle'}")
     recipe, _ = read_recipe(out / "recipe.yaml", catalogue)
-    opened = open_screen(screen or Path(card["screen"]["source"]), catalogue, recipe.reader)
+    opened = open_screen(screen or card["screen"]["source"], catalogue, recipe.reader)
+    opened = _as_it_was(opened, card["screen"], out)
     return train_run(recipe, opened, out, catalogue, device=device, observer=observer, resume=True)
 
 
-def in_memory(screen: Screen, observer: Observer) -> Screen:
-    """The screen with its pixels in memory where they are few enough, else as it is."""
-    if not fits_in_memory(screen):
-        return screen
-    with observer.task("reading images", len(screen)) as advance:
-        return held_in_memory(screen, advance)
+def _as_it_was(screen: Screen, record: Mapping[str, Any], out: Path) -> Screen:
+    """The sites that a run began with: what it left out, for any reason, is left out again."""
+    dropped: Mapping[str, str] = record["dropped"]
+    lost = next((one for one in screen.dropped if one.site_id not in dropped), None)
+    if lost is not None:
+        raise ModelError(f"{out}: began with site {lost.site_id}, which cannot be used now: {lost.reason}")
+    reasons = {row: dropped[site] for row, site in enumerate(screen.sites["site_id"]) if site in dropped}
+    screen = screen.drop(reasons)
+    if len(screen) != record["sites"]:
+        raise ModelError(
+            f"{out}: began with {record['sites']:,} sites, but {screen.source} has {len(screen):,} now; "
+            "resume with the screen as it was, or start another run"
+        )
+    return screen
 
 
-def fit_normalizer(normalizer: Normalizer, screen: Screen, observer: Observer) -> None:
-    """Fit a normalizer on the statistics of a screen's sites, where it needs them."""
-    if not normalizer.needs:
-        return
-    with observer.task("intensity statistics", len(screen)) as advance:
-        normalizer.fit(site_statistics(screen, measures=normalizer.needs, on_batch=advance))
-    for note in normalizer.notes:
+def _with_pixels(
+    composition: Composition, catalogue: Catalogue, hardware: Hardware, observer: Observer, *, keep_rows: bool
+) -> tuple[Composition, TrainingJob]:
+    """The job, with what was read of its pixels; sites that cannot be read are dropped as if never listed.
+
+    A run that is resumed keeps their rows, by which its checkpoint may know the others.
+    """
+    recipe = composition.recipe
+    screen, inputs = fitted_inputs(
+        composition.screen, composition.normalizer, recipe.data, hardware.device, observer
+    )
+    if inputs.bad and not keep_rows:
+        left = screen.drop(inputs.bad)
+        note_left_out(left.dropped[-len(inputs.bad) :], CARD, observer)
+        composition = compose(recipe, left, catalogue)
+        return _with_pixels(composition, catalogue, hardware, observer, keep_rows=keep_rows)
+    for note in composition.normalizer.notes:
         observer.note(note)
+    return composition, replace(_job(composition, hardware), screen=screen, inputs=inputs)
 
 
-def _job(composition: Composition, screen: Screen, hardware: Hardware) -> TrainingJob:
+def _job(composition: Composition, hardware: Hardware) -> TrainingJob:
+    """The job, its normalizer not fitted yet."""
+    recipe, screen = composition.recipe, composition.screen
     target, split = composition.target, composition.split
     labelled = target.codes >= 0
     wells = screen.column("well_id").astype(str)
@@ -168,16 +194,16 @@ def _job(composition: Composition, screen: Screen, hardware: Hardware) -> Traini
         student=composition.student,
         strategy=composition.strategy,
         augmentation=composition.augmentation,
-        inputs=Inputs(screen.store, composition.normalizer, hardware.device, composition.recipe.data.image_size),
+        inputs=Inputs(screen.store, composition.normalizer, hardware.device, recipe.data.image_size),
         screen=screen,
         classes=target.classes,
         labelled=np.flatnonzero(labelled & (split.parts == "train")),
         # Validation labels choose the epoch and nothing else: the loop does not get them.
         labels=np.where(split.parts == "train", target.codes, -1),
-        unlabelled=np.flatnonzero(target.used & np.isin(split.parts, composition.recipe.data.unlabelled)),
+        unlabelled=np.flatnonzero(target.used & np.isin(split.parts, recipe.data.unlabelled)),
         validation=pool,
-        plan=composition.recipe.train,
-        seed=composition.recipe.seed,
+        plan=recipe.train,
+        seed=recipe.seed,
     )
 
 
@@ -189,17 +215,16 @@ def _note_parts(composition: Composition, observer: Observer) -> None:
         if units:
             observer.note(f"{part}: {sites:,} sites of {', '.join(units)}")
     observer.note(f"{len(target.classes)} classes of {composition.recipe.data.target!r}")
-    if screen.dropped:
-        shown = ", ".join(f"{one.site_id} ({one.reason})" for one in screen.dropped[:3])
-        more = f" and {len(screen.dropped) - 3} more" if len(screen.dropped) > 3 else ""
-        observer.note(f"left out {len(screen.dropped)} sites: {shown}{more}; all are listed in run.json")
+    note_left_out(screen.dropped, CARD, observer)
     pool = composition.recipe.data.unlabelled
     if composition.strategy.views.unlabelled and not np.isin(split.parts, pool).any():
         observer.note("the split leaves no unlabelled sites, so the strategy learns from labelled ones alone")
 
 
-def _start_folder(out: Path, card: Mapping[str, Any], recipe: Recipe) -> None:
+def _start_folder(out: Path, card: Mapping[str, Any], recipe: Recipe, exclusions: Mapping[str, str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
+    if exclusions:
+        write_exclusions(out / EXCLUSIONS, exclusions)
     replace_file(out / "recipe.yaml", recipe_to_yaml(recipe))
     replace_file(out / CARD, json.dumps(card, indent=2))
 
@@ -213,6 +238,7 @@ def _finish(
 ) -> Run:
     draw_curves(out / "metrics.jsonl", out / "curves.png", title=composition.recipe.name)
     card |= {"best_epoch": result.best_epoch, "best": dict(result.record), "steps": result.steps}
+    card |= {"bad_images": dict(result.bad_images)}
     weights = load_weights(out / "checkpoints" / "best.safetensors")
     write_bundle(out / "bundle", composition, weights, card, catalogue)
     replace_file(out / CARD, json.dumps(card, indent=2))

@@ -16,7 +16,14 @@ from pydantic import BaseModel
 
 from deepnoise.api import installed
 from deepnoise.cli import app
-from deepnoise_core.contracts import DataOptions, OptimizerOptions, ScheduleOptions, SplitOptions, TrainOptions
+from deepnoise_core.contracts import (
+    BatchOptions,
+    DataOptions,
+    OptimizerOptions,
+    ScheduleOptions,
+    SplitOptions,
+    TrainOptions,
+)
 from deepnoise_registry.recipes.reading import parse_recipe
 from deepnoise_registry.recipes.recipe import Recipe
 
@@ -157,6 +164,7 @@ def test_modules_that_architecture_names_exist() -> None:
         (DataOptions, "data."),
         (SplitOptions, "data.split."),
         (TrainOptions, "train."),
+        (BatchOptions, "train.batches."),
         (OptimizerOptions, "train.optimizer."),
         (ScheduleOptions, "train.schedule."),
     ],

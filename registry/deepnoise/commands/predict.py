@@ -18,20 +18,34 @@ def run(
         str, typer.Option(help="Wells to predict: all, train, validation, or test (never seen with labels).")
     ] = "all",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    exclude: Annotated[Path | None, typer.Option(help="CSV of sites to leave out: site_id,reason.")] = None,
+    bad_images: Annotated[
+        str | None,
+        typer.Option(help="error, or skip to go on without sites that cannot be read; else as in training."),
+    ] = None,
 ) -> None:
     """Predict a screen; writes predictions.parquet, embeddings.parquet and plate maps."""
     from deepnoise.api import installed
     from deepnoise.console import Terminal
-    from deepnoise.model import load_model, part_name
+    from deepnoise.model import bad_images_policy, load_model, part_name
     from deepnoise.prediction import predict_folder
+    from deepnoise_core.data.exclusions import read_exclusions, without_excluded
     from deepnoise_core.engine.devices import device_name
     from deepnoise_registry.screens import open_screen
 
     terminal, catalogue = Terminal(), installed()
     loaded = load_model(model, catalogue)
     opened = open_screen(screen, catalogue, loaded.bundle.recipe.reader)
+    if exclude is not None:
+        opened = without_excluded(opened, read_exclusions(exclude), str(exclude))
     predictions = predict_folder(
-        loaded, opened, out, part=part_name(part), device=device_name(device), observer=terminal
+        loaded,
+        opened,
+        out,
+        part=part_name(part),
+        device=device_name(device),
+        bad_images=bad_images_policy(bad_images),
+        observer=terminal,
     )
     for note in predictions.notes:
         terminal.note(note)

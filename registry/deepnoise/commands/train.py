@@ -18,6 +18,7 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    exclude: Annotated[Path | None, typer.Option(help="CSV of sites to leave out: site_id,reason.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue the run in this folder instead of starting one.")
     ] = None,
@@ -33,9 +34,10 @@ def run(
 
     terminal, catalogue = Terminal(), installed()
     if resume is not None:
-        if recipe or out or sets:
+        if recipe or out or sets or exclude:
             raise InputError(
-                "--resume RUN continues the run's own recipe; give no RECIPE, --out or --set with it"
+                "--resume RUN continues the run's own recipe on its own sites; "
+                "give no RECIPE, --out, --set or --exclude with it"
             )
         run = resume_run(resume, screen, catalogue, device=device_name(device), observer=terminal)
     elif recipe is None or screen is None or out is None:
@@ -45,7 +47,9 @@ def run(
         for note in notes:
             terminal.note(note)
         opened = open_with(screen, catalogue, filled.reader)
-        run = train_run(filled, opened, out, catalogue, device=device_name(device), observer=terminal)
+        run = train_run(
+            filled, opened, out, catalogue, device=device_name(device), observer=terminal, exclude=exclude
+        )
     accuracy = run.card["best"].get("validation_accuracy")
     chosen = (
         f"epoch {run.card['best_epoch']}, validation accuracy {percent(accuracy)}"

@@ -15,6 +15,8 @@ _NOT_LOSSES = {
     "lr",
     "seconds",
     "sites_per_second",
+    "waiting",
+    "skipped_batches",
     "validation_accuracy",
     "validation_loss",
     "consistency_ratio",

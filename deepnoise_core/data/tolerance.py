@@ -1,0 +1,90 @@
+"""Sites whose image cannot be read: found while reading, remembered, and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepnoise_core.contracts import ImageStore
+from deepnoise_core.contracts.errors import ImageError
+
+LARGEST_SHARE = 0.1
+"""More bad sites than this share of a store are no accident of single files, and stop the work."""
+
+
+class TolerantStore:
+    """A store that goes on without the sites that it cannot read.
+
+    Their pixels are zeros, which nobody may use: `good` tells which rows have an image. A site that could not
+    be read once is not tried again, so that no step depends on when a disk works.
+
+    Attributes:
+        store: where images are read.
+        bad: row → why it cannot be read, in the order in which they were found.
+
+    Args:
+        store: N sites.
+        bad: rows that are known not to be readable.
+    """
+
+    def __init__(self, store: ImageStore, bad: Mapping[int, str] | None = None) -> None:
+        self.store, self.bad = store, dict(bad or {})
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of every site."""
+        return self.store.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """`uint8` or `uint16`."""
+        return self.store.dtype
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def good(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of these rows have an image, as far as they were read, bool [n]."""
+        return ~np.isin(rows, list(self.bad))
+
+    def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Pixels of these rows, in this order, as one contiguous array [n, C, H, W]; zeros for bad ones.
+
+        Raises:
+            ImageError: more than `LARGEST_SHARE` of all sites cannot be read.
+        """
+        try:
+            return self._read_good(rows)
+        except ImageError:
+            self._find_bad(rows)
+        return self._read_good(rows)
+
+    def take(self, rows: NDArray[np.int64]) -> TolerantStore:
+        """The store of these rows alone, which knows what is known of them; reads no pixel."""
+        known = {place: self.bad[int(row)] for place, row in enumerate(rows) if int(row) in self.bad}
+        return TolerantStore(self.store.take(rows), known)
+
+    def _read_good(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        good = self.good(rows)
+        if good.all():
+            return self.store.read(rows)
+        pixels = np.zeros((len(rows), *self.shape), dtype=self.dtype)
+        if good.any():
+            pixels[good] = self.store.read(rows[good])
+        return pixels
+
+    def _find_bad(self, rows: NDArray[np.int64]) -> None:
+        for row in np.unique(rows[self.good(rows)]):
+            try:
+                self.store.read(np.array([row]))
+            except ImageError as error:
+                self.bad[int(row)] = str(error)
+        if len(self.bad) > LARGEST_SHARE * len(self):
+            first = next(iter(self.bad.values()))
+            raise ImageError(
+                f"{len(self.bad)} of {len(self)} sites cannot be read, more than {100 * LARGEST_SHARE:.0f} %; "
+                f"check the folder and its disk, or leave the sites out with --exclude; the first: {first}"
+            )

@@ -1,0 +1,38 @@
+"""The sites that a training goes on without, since their image could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deepnoise_core.contracts import Screen
+from deepnoise_core.data.tolerance import TolerantStore
+from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.observation import Observer
+
+
+class BadImages:
+    """Tells of each such site once, and keeps them for the run's record.
+
+    Attributes:
+        reasons: site id → why it could not be read, in the order in which they were found.
+    """
+
+    def __init__(self, screen: Screen, inputs: Inputs, observer: Observer) -> None:
+        self.screen, self.inputs, self.observer = screen, inputs, observer
+        self.reasons: dict[str, str] = {}
+
+    def note_new(self) -> None:
+        """Tell of the sites that were found since the last time."""
+        for row, reason in self.inputs.bad.items():
+            site = self.screen.sites["site_id"][row]
+            if site not in self.reasons:
+                self.reasons[site] = reason
+                self.observer.note(f"going on without site {site}: {reason}")
+
+    def restore(self, reasons: Mapping[str, str]) -> None:
+        """Leave out again what was left out before the training stopped."""
+        self.reasons.update(reasons)
+        if isinstance(self.inputs.store, TolerantStore):
+            sites = self.screen.sites["site_id"].to_list()
+            rows = {sites.index(site): reason for site, reason in reasons.items()}
+            self.inputs.store.bad.update(rows)

@@ -1,0 +1,48 @@
+"""What the steps of one epoch add up to."""
+
+from __future__ import annotations
+
+import time
+
+from torch import Tensor
+
+from deepnoise_core.contracts import Losses
+
+
+class Tally:
+    """Sums over the steps of an epoch, from its start.
+
+    Attributes:
+        steps: optimiser steps made.
+        skipped: steps left out, since fewer than two of their labelled sites could be read.
+    """
+
+    def __init__(self) -> None:
+        self.steps, self.skipped = 0, 0
+        self._sites, self._started = 0, time.perf_counter()
+        self._sums: dict[str, Tensor] = {}
+
+    def add(self, losses: Losses, sites: int) -> None:
+        """Count a step; its losses stay on their device, so that nothing waits for it."""
+        for name, value in (*losses.terms.items(), *losses.logs.items()):
+            self._sums[name] = value.detach() + self._sums.get(name, 0.0)
+        self.steps += 1
+        self._sites += sites
+
+    @property
+    def rate(self) -> float:
+        """Sites a second so far."""
+        return self._sites / (time.perf_counter() - self._started)
+
+    def means(self) -> dict[str, float]:
+        """Mean over the steps of each loss and log, by name."""
+        return {name: float(total) / self.steps for name, total in self._sums.items()}
+
+    def speed(self, waited: float) -> dict[str, float]:
+        """How long it took: `seconds`, `sites_per_second`, and the share `waiting` of it for pixels.
+
+        Args:
+            waited: seconds of it spent waiting for pixels.
+        """
+        seconds = time.perf_counter() - self._started
+        return {"seconds": seconds, "sites_per_second": self._sites / seconds, "waiting": waited / seconds}

@@ -1,0 +1,60 @@
+"""The pixels of a screen, read as far as training or prediction needs them beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from deepnoise_core.contracts import DataOptions, DroppedSite, Screen
+from deepnoise_core.contracts.protocols import Normalizer
+from deepnoise_core.data.memory import fits_in_memory, held_in_memory
+from deepnoise_core.data.statistics import site_statistics
+from deepnoise_core.data.tolerance import TolerantStore
+from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.observation import Observer
+
+
+def fitted_inputs(
+    screen: Screen, normalizer: Normalizer, options: DataOptions, device: torch.device, observer: Observer
+) -> tuple[Screen, Inputs]:
+    """The screen with what was read of it, and the path of its images through the normalizer, fitted on it.
+
+    Small screens are held in memory. Where `bad_images` is skip, sites that cannot be read keep their rows; the
+    inputs tell which they are, and the normalizer is fitted without them.
+
+    Args:
+        screen: N sites.
+        normalizer: is fitted on the statistics of the screen's sites, where it needs any.
+        options: image size, and what becomes of bad images.
+        device: where views are made.
+        observer: is told of progress.
+
+    Raises:
+        ImageError: an image cannot be read, or with skip too many of them.
+    """
+    tolerant = TolerantStore(screen.store)
+    seen = replace(screen, store=tolerant) if options.bad_images == "skip" else screen
+    if fits_in_memory(screen):
+        with observer.task("reading images", len(seen)) as advance:
+            seen = held_in_memory(seen, advance)
+        screen = replace(screen, store=seen.store)
+    bad, places = tolerant.bad, None
+    if normalizer.needs:
+        with observer.task("intensity statistics", len(seen)) as advance:
+            statistics = site_statistics(seen, measures=normalizer.needs, on_batch=advance)
+        screen = replace(screen, statistics=statistics)
+        good = ~np.isin(np.arange(len(screen)), list(bad))
+        places = np.cumsum(good) - 1 if bad else None
+        normalizer.fit(statistics.take(np.flatnonzero(good)) if bad else statistics)
+    store = TolerantStore(screen.store, bad) if options.bad_images == "skip" else screen.store
+    return screen, Inputs(store, normalizer, device, options.image_size, places)
+
+
+def note_left_out(sites: tuple[DroppedSite, ...], where: str, observer: Observer) -> None:
+    """Tell of sites that were left out, if any, and where all of them are listed."""
+    if sites:
+        shown = ", ".join(f"{one.site_id} ({one.reason})" for one in sites[:3])
+        more = f" and {len(sites) - 3} more" if len(sites) > 3 else ""
+        observer.note(f"left out {len(sites)} sites: {shown}{more}; all are listed in {where}")
