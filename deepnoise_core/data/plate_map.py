@@ -11,7 +11,7 @@ from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.contracts.screens import Role
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plate_format import well_name
-from deepnoise_core.data.tables import read_csv
+from deepnoise_core.data.tables import places_in, read_table
 
 
 def with_plate_map(sites: pl.DataFrame, path: Path) -> pl.DataFrame:
@@ -23,20 +23,21 @@ def with_plate_map(sites: pl.DataFrame, path: Path) -> pl.DataFrame:
 
     Args:
         sites: one row a site, at least `experiment`, `plate` and `well`, the wells named like `B02`.
-        path: a `.parquet` file, or CSV, compressed or not.
+        path: a table that `read_table` reads.
 
     Raises:
         ScreenError: the file is no table with a column `well`; a well or a role is none, or a well stands
             there twice; a column is one that a map cannot give; or no well of the screen is in it. Names
             file and line.
     """
-    table = _read(path)
+    table = read_table(path, ("well",))
     foreign = [name for name in ("site", "site_id", "well_id") if name in table.columns]
     if foreign:
         raise ScreenError(f"{path}: a plate map has one row a well and no {some_of(foreign)}; remove the column")
     keys = [name for name in ("experiment", "plate", "well") if name in table.columns]
-    table = _with_keys(path, table, keys)
-    _require_roles(path, table)
+    places = places_in(path, table.height)
+    table = _with_keys(table, keys, places)
+    _require_roles(table, places)
     if sites.join(table, on=keys, how="semi").is_empty():
         raise ScreenError(
             f"{path}: no well of the screen is in this plate map; its first is {_named(table, keys)}, "
@@ -54,56 +55,37 @@ def with_plate_map(sites: pl.DataFrame, path: Path) -> pl.DataFrame:
 _MAP = " of the map"
 
 
-def _read(path: Path) -> pl.DataFrame:
-    if path.suffix != ".parquet":
-        return read_csv(path, ("well",))
-    try:
-        table = pl.read_parquet(path)
-    except FileNotFoundError:
-        raise ScreenError(f"{path}: file not found; check the path") from None
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = str(error).splitlines()[0]
-        raise ScreenError(f"{path}: no Parquet table that can be read ({reason}); write it again") from None
-    if "well" not in table.columns:
-        raise ScreenError(f"{path}: column 'well' is missing; the file has {some_of(table.columns, most=20)}")
-    return table
-
-
-def _with_keys(path: Path, table: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+def _with_keys(table: pl.DataFrame, keys: Sequence[str], places: pl.Series) -> pl.DataFrame:
     """The table with its keys as names, wells written as the screen writes them, each row another well."""
     for name in keys:
         if table[name].has_nulls():
             row = int(table[name].is_null().arg_true()[0])
-            raise ScreenError(f"{_place(path, row)}: {name} is empty; every row of a plate map needs one")
+            raise ScreenError(f"{places[row]}: {name} is empty; every row of a plate map needs one")
     table = table.with_columns(pl.col(keys).cast(pl.String))
-    table = table.with_columns(well=pl.Series(_well_names(path, table["well"]), dtype=pl.String))
+    table = table.with_columns(well=pl.Series(_well_names(table["well"], places), dtype=pl.String))
     repeated = (~table.select(pl.struct(keys).is_first_distinct()).to_series()).arg_true()
     if len(repeated):
         row = int(repeated[0])
         raise ScreenError(
-            f"{_place(path, row)}: {_named(table[row:], keys)} stands there already; keep one of its rows"
+            f"{places[row]}: {_named(table[row:], keys)} stands there already; keep one of its rows"
         )
     return table
 
 
-def _require_roles(path: Path, table: pl.DataFrame) -> None:
+def _require_roles(table: pl.DataFrame, places: pl.Series) -> None:
     for row, role in enumerate(table["role"] if "role" in table.columns else ()):
-        if role and role not in set(Role):
-            raise ScreenError(f"{_place(path, row)}: role {role!r} is unknown; allowed are {', '.join(Role)}")
+        if role is not None and role not in set(Role):
+            raise ScreenError(f"{places[row]}: role {role!r} is unknown; allowed are {', '.join(Role)}")
 
 
-def _well_names(path: Path, wells: pl.Series) -> list[str]:
+def _well_names(wells: pl.Series, places: pl.Series) -> list[str]:
     names = []
     for row, well in enumerate(wells):
         try:
             names.append(well_name(well))
         except ScreenError as error:
-            raise ScreenError(f"{_place(path, row)}: {error}") from None
+            raise ScreenError(f"{places[row]}: {error}") from None
     return names
-
-
-def _place(path: Path, row: int) -> str:
-    return f"{path}, row {row + 1}" if path.suffix == ".parquet" else f"{path}:{row + 2}"
 
 
 def _named(table: pl.DataFrame, keys: Sequence[str]) -> str:
