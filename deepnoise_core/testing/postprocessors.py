@@ -1,4 +1,4 @@
-"""Laws of post-processors, on four plates whose groups of classes are known."""
+"""Laws of post-processors, on plates of known groups of classes, half of whose wells are negative controls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from deepnoise_core.contracts import PlateDesign, Predictions
 from deepnoise_core.contracts.errors import PredictionsError
@@ -15,7 +15,7 @@ from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.testing.laws import require
 
 Make = Callable[[], PostProcessor]
-_GROUPS, _GROUP_SIZE = 4, 5
+_GROUPS, _GROUP_SIZE, _CONTROLS, _FEATURES = 4, 8, 4, 6
 _DESIGNS = (
     PlateDesign(),
     PlateDesign(
@@ -35,8 +35,16 @@ def wells_stay_in_their_order(make: Make) -> None:
         require(not np.isnan(made.scores).any(), "a score is not a number")
         for stage, labels in wells.stages.items():
             require(np.array_equal(made.stages[stage], labels), f"the stage {stage} changes")
-        lengths = [*made.ids.values(), *made.stages.values(), *made.facts.values()]
+        lengths = [*made.ids.values(), *made.stages.values(), *made.facts.values(), _embeddings(made)]
         require(all(len(column) == len(made) for column in lengths), "a column has another length")
+
+
+def embeddings_are_numbers(make: Make) -> None:
+    """Every row has an embedding as before, float32 and without NaN or infinity."""
+    for design in _DESIGNS:
+        embeddings = _embeddings(make()(merge_sites(_sites()), design))
+        require(embeddings.ndim == 2 and embeddings.dtype == np.float32, "embeddings are no float32 [N, F]")
+        require(np.isfinite(embeddings).all(), "an embedding is not finite")
 
 
 def sites_become_wells_or_stay(make: Make) -> None:
@@ -57,6 +65,8 @@ def the_order_of_rows_is_irrelevant(make: Make) -> None:
     for design in _DESIGNS:
         straight, shuffled = make()(wells, design), make()(_rows(wells, order), design)
         require(np.allclose(shuffled.scores, straight.scores[order], atol=1e-5), "order changes scores")
+        same = np.allclose(_embeddings(shuffled), _embeddings(straight)[order], atol=1e-5)
+        require(same, "order changes embeddings")
         for stage, labels in straight.stages.items():
             require(np.array_equal(shuffled.stages[stage], labels[order]), f"order changes the stage {stage}")
 
@@ -69,28 +79,34 @@ def nothing_gives_nothing(make: Make) -> None:
 
 
 def what_other_rows_decide_is_declared(make: Make) -> None:
-    """Where a well's labels change with the wells around it, `transductive` says what was used."""
+    """Where a well's labels or embedding change with the wells around it, `transductive` says what was used."""
     wells = merge_sites(_sites())
     for design in _DESIGNS:
         together = make()(wells, design)
-        alone = [make()(_rows(wells, np.array([row])), design) for row in range(len(wells))]
+        if len(together.transductive) > len(wells.transductive):
+            continue
+        alone = [_alone(make, wells, row, design) for row in range(len(wells))]
         for stage, labels in together.stages.items():
             apart = np.array([one.stages[stage][0] for one in alone])
-            declared = len(together.transductive) > len(wells.transductive)
-            require(declared or np.array_equal(apart, labels), f"stage {stage} uses other rows without a word")
+            require(np.array_equal(apart, labels), f"stage {stage} uses other rows without a word")
+        apart = np.concatenate([_embeddings(one) for one in alone])
+        same = np.allclose(apart, _embeddings(together), atol=1e-5)
+        require(same, "embeddings use other rows without a word")
 
 
 def predictions_are_left_alone(make: Make) -> None:
     """The arrays that are passed in keep their values."""
     wells = merge_sites(_sites())
-    scores = wells.scores.copy()
+    scores, embeddings = wells.scores.copy(), _embeddings(wells).copy()
     for design in _DESIGNS:
         make()(wells, design)
         require(np.array_equal(wells.scores, scores), "the post-processor writes into its input")
+        require(np.array_equal(_embeddings(wells), embeddings), "the post-processor writes into its input")
 
 
 LAWS = (
     wells_stay_in_their_order,
+    embeddings_are_numbers,
     sites_become_wells_or_stay,
     the_order_of_rows_is_irrelevant,
     nothing_gives_nothing,
@@ -111,13 +127,19 @@ def _sites(seed: int = 0) -> Predictions:
         "plate": [f"{number + 1}" for number in plate],
         "well": [f"B{number + 2:02}" for number in place],
         "cell_type": ["HUVEC"] * len(truth),
-        "role": ["treatment"] * len(truth),
+        "role": ["negative_control" if number < _CONTROLS else "treatment" for number in place],
     }
     joined = ["_".join(parts) for parts in zip(ids["experiment"], ids["plate"], ids["well"], strict=True)]
     ids |= {"well_id": joined, "site_id": [f"{well}_{s}" for well, s in zip(joined, site, strict=True)]}
     columns = {name: np.array(values, dtype=object) for name, values in ids.items()}
     classes = tuple(f"p{number}" for number in range(scores.shape[1]))
-    return Predictions({**columns, "site": site + 1}, classes, scores.astype(np.float32))
+    embeddings = generator.normal(plate[:, None] + 1.0, 2.0, size=(len(truth), _FEATURES))
+    return Predictions(
+        {**columns, "site": site + 1},
+        classes,
+        scores.astype(np.float32),
+        embeddings=embeddings.astype(np.float32),
+    )
 
 
 def _rows(predictions: Predictions, rows: ArrayLike) -> Predictions:
@@ -127,7 +149,20 @@ def _rows(predictions: Predictions, rows: ArrayLike) -> Predictions:
         ids={name: column[index] for name, column in predictions.ids.items()},
         scores=predictions.scores[index],
         stages={stage: labels[index] for stage, labels in predictions.stages.items()},
+        embeddings=_embeddings(predictions)[index],
     )
+
+
+def _alone(make: Make, wells: Predictions, row: int, design: PlateDesign) -> Predictions:
+    try:
+        return make()(_rows(wells, [row]), design)
+    except PredictionsError as error:
+        raise AssertionError(f"a well needs others without a word: {error}") from error
+
+
+def _embeddings(predictions: Predictions) -> NDArray[np.float32]:
+    require(predictions.embeddings is not None, "the embeddings are lost")
+    return np.asarray(predictions.embeddings)
 
 
 def _wells(predictions: Predictions) -> list[str]:

@@ -53,6 +53,9 @@ FURTHER: list[Setting] = [
     (Kind.STRATEGY, "supervised", {"label_smoothing": 0.1, "view": "hard"}),
     (Kind.POSTPROCESSOR, "plate-group", {"arrangements": "all"}),
     (Kind.POSTPROCESSOR, "plate-balanced", {"capacity": 2, "unassigned_score": -3.0}),
+    (Kind.POSTPROCESSOR, "center-scale", {"level": "cell_type", "method": "robust", "reference": "all"}),
+    (Kind.POSTPROCESSOR, "sphering", {"method": "pca", "shrinkage": 0.0, "align": "plate"}),
+    (Kind.POSTPROCESSOR, "combat", {"batch": "experiment", "mean_only": True, "keep_roles": True}),
 ]
 SMALL_BACKBONES: list[tuple[str, dict[str, Any]]] = [
     ("densenet121", {}),
