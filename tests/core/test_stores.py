@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from PIL import Image
 
 from deepnoise_core.contracts import ImageStore
 from deepnoise_core.contracts.errors import ImageError
+from deepnoise_core.contracts.screens import ImageFiles
 from deepnoise_core.data.stores import ArrayStore, FileStore
 
 PIXELS = np.random.default_rng(7).integers(1, 256, (6, 3, 8, 10), dtype=np.uint8)
@@ -156,3 +158,60 @@ def test_sites_are_read_without_the_damaged_first_one(tmp_path: Path) -> None:
     kept = FileStore(tmp_path, names).take(np.arange(1, 6))
     assert kept.shape == (3, 8, 10)
     assert np.array_equal(kept.read(np.arange(5)), PIXELS[1:])
+
+
+def write_stack(root: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Names and pages: all channels of a site in one file, backwards."""
+    for number, planes in enumerate(PIXELS):
+        tifffile.imwrite(root / f"{number}.tif", planes[::-1], metadata=None, photometric="minisblack")
+    return np.array([[f"{number}.tif"] * 3 for number in range(6)]), np.tile([2, 1, 0], (6, 1))
+
+
+def test_channels_may_be_pages_of_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, pages = write_stack(tmp_path)
+    store = FileStore(tmp_path, names, pages=pages)
+    rows = np.array([4, 0, 5])
+    assert store.shape == (3, 8, 10)
+    opened: list[Path] = []
+    open_file = Path.open
+
+    def record(path: Path, *mode: Any) -> Any:
+        opened.append(path)
+        return open_file(path, *mode)
+
+    monkeypatch.setattr(Path, "open", record)
+    np.testing.assert_array_equal(store.read(rows), PIXELS[rows])
+    assert sorted(opened) == [tmp_path / f"{row}.tif" for row in sorted(rows)]
+    taken = store.take(rows)
+    np.testing.assert_array_equal(taken.read(np.arange(3)), PIXELS[rows])
+    np.testing.assert_array_equal(taken.read_plane(1, 2), PIXELS[0, 2])
+
+
+def test_several_pages_are_refused_where_one_is_meant(tmp_path: Path) -> None:
+    names, _ = write_stack(tmp_path)
+    with pytest.raises(ImageError, match="holds several pages"):
+        _ = FileStore(tmp_path, names).shape
+
+
+def test_planes_are_files(tmp_path: Path) -> None:
+    names = write_screen(tmp_path)
+    store = FileStore(tmp_path, names).take(np.array([3]))
+    assert isinstance(store, ImageFiles)
+    assert store.file(0, 1) == tmp_path / "p" / "3_w1.png"
+    absolute = FileStore(tmp_path / "elsewhere", [[str(tmp_path / name) for name in names[3]]])
+    assert absolute.file(0, 1) == tmp_path / "p" / "3_w1.png"
+    np.testing.assert_array_equal(absolute.read(np.array([0])), PIXELS[[3]])
+
+
+def test_damage_names_its_site(tmp_path: Path) -> None:
+    names = write_screen(tmp_path)
+    store = FileStore(tmp_path, names, site_ids=[f"plate_B0{row}_1" for row in range(6)])
+    (tmp_path / str(names[4, 1])).unlink()
+    with pytest.raises(ImageError, match=r"4_w1.png: image file not found.*\(site plate_B04_1\)$"):
+        store.take(np.array([0, 4])).read(np.arange(2))
+
+
+@pytest.mark.parametrize("wrong", [{"pages": [[0, 0, 0]]}, {"site_ids": ["a", "b"]}])
+def test_pages_and_sites_go_with_the_files(wrong: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="and files need"):
+        FileStore(tmp_path, write_screen(tmp_path), **wrong)
