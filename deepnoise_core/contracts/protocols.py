@@ -115,7 +115,11 @@ class Predictor(Protocol):
     """Predicts the unlabelled pool during training, for `Strategy.refresh`."""
 
     def __call__(self, model: nn.Module) -> Predictions:
-        """Raw well-level predictions of all unlabelled wells; holds no label."""
+        """Raw well-level predictions of all unlabelled wells; holds no label.
+
+        A well is missing from then on when none of its images can be read and the recipe skips such ones, so
+        match wells by `well_id` and not by place.
+        """
         ...
 
 

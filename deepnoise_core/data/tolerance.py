@@ -32,16 +32,17 @@ class TolerantStore:
 
     def __init__(self, store: ImageStore, bad: Mapping[int, str] | None = None) -> None:
         self.store, self.bad = store, dict(bad or {})
+        self._start, self._sized = 0, store
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of every site."""
-        return self.store.shape
+        """(C, H, W) of every site: those of the first whose header can be read."""
+        return self._from_first_sized().shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """`uint8` or `uint16`."""
-        return self.store.dtype
+        return self._from_first_sized().dtype
 
     def __len__(self) -> int:
         return len(self.store)
@@ -67,21 +68,36 @@ class TolerantStore:
         known = {place: self.bad[int(row)] for place, row in enumerate(rows) if int(row) in self.bad}
         return TolerantStore(self.store.take(rows), known)
 
+    def _from_first_sized(self) -> ImageStore:
+        """The sites from `_start` on, the first of which tells the size of all."""
+        while True:
+            try:
+                _ = self._sized.shape
+            except ImageError as error:
+                self._leave_out(self._start, error)
+                self._start += 1
+                self._sized = self.store.take(np.arange(self._start, len(self.store)))
+            else:
+                return self._sized
+
     def _read_good(self, rows: NDArray[np.int64]) -> NDArray[Any]:
-        good = self.good(rows)
+        store, good = self._from_first_sized(), self.good(rows)
         if good.all():
-            return self.store.read(rows)
-        pixels = np.zeros((len(rows), *self.shape), dtype=self.dtype)
+            return store.read(rows - self._start)
+        pixels = np.zeros((len(rows), *store.shape), dtype=store.dtype)
         if good.any():
-            pixels[good] = self.store.read(rows[good])
+            pixels[good] = store.read(rows[good] - self._start)
         return pixels
 
     def _find_bad(self, rows: NDArray[np.int64]) -> None:
         for row in np.unique(rows[self.good(rows)]):
             try:
-                self.store.read(np.array([row]))
+                self._sized.read(np.array([row - self._start]))
             except ImageError as error:
-                self.bad[int(row)] = str(error)
+                self._leave_out(int(row), error)
+
+    def _leave_out(self, row: int, error: ImageError) -> None:
+        self.bad[row] = str(error)
         if len(self.bad) > LARGEST_SHARE * len(self):
             first = next(iter(self.bad.values()))
             raise ImageError(

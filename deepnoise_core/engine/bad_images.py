@@ -33,6 +33,5 @@ class BadImages:
         """Leave out again what was left out before the training stopped."""
         self.reasons.update(reasons)
         if isinstance(self.inputs.store, TolerantStore):
-            sites = self.screen.sites["site_id"].to_list()
-            rows = {sites.index(site): reason for site, reason in reasons.items()}
-            self.inputs.store.bad.update(rows)
+            rows = {site: row for row, site in enumerate(self.screen.sites["site_id"])}
+            self.inputs.store.bad.update({rows[site]: reason for site, reason in reasons.items()})

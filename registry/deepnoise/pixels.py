@@ -11,6 +11,7 @@ from deepnoise_core.contracts import DataOptions, DroppedSite, Screen
 from deepnoise_core.contracts.protocols import Normalizer
 from deepnoise_core.data.memory import fits_in_memory, held_in_memory
 from deepnoise_core.data.statistics import site_statistics
+from deepnoise_core.data.stores import ArrayStore
 from deepnoise_core.data.tolerance import TolerantStore
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Observer
@@ -35,8 +36,9 @@ def fitted_inputs(
         ImageError: an image cannot be read, or with skip too many of them.
     """
     tolerant = TolerantStore(screen.store)
-    seen = replace(screen, store=tolerant) if options.bad_images == "skip" else screen
-    if fits_in_memory(screen):
+    skip = options.bad_images == "skip" and not isinstance(screen.store, ArrayStore)
+    seen = replace(screen, store=tolerant) if skip else screen
+    if fits_in_memory(seen):
         with observer.task("reading images", len(seen)) as advance:
             seen = held_in_memory(seen, advance)
         screen = replace(screen, store=seen.store)
@@ -48,7 +50,7 @@ def fitted_inputs(
         good = ~np.isin(np.arange(len(screen)), list(bad))
         places = np.cumsum(good) - 1 if bad else None
         normalizer.fit(statistics.take(np.flatnonzero(good)) if bad else statistics)
-    store = TolerantStore(screen.store, bad) if options.bad_images == "skip" else screen.store
+    store = TolerantStore(screen.store, bad) if skip else screen.store
     return screen, Inputs(store, normalizer, device, options.image_size, places)
 
 

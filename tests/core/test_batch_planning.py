@@ -64,8 +64,9 @@ def test_a_domain_of_one_site_is_an_error_that_names_it(part: str) -> None:
     message = (
         rf"plate '{PLATE[site]}' has a single site to learn from, '{SCREEN.column('site_id')[site]}'.*--exclude"
     )
+    labelled, unlabelled = (rows, POOL) if part == "labelled" else (LABELLED, rows)
     with pytest.raises(TrainingError, match=message):
-        planned(batches={"domain": "plate"}, **{part: rows})
+        planned(labelled=labelled, unlabelled=unlabelled, batches={"domain": "plate"})
 
 
 def test_cell_types_are_domains_too() -> None:

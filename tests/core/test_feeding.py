@@ -1,6 +1,7 @@
 """The feed: what a step sees depends on its number alone, and a site that cannot be read is missed by nobody."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from deepnoise_core.contracts import Measure, Progress, StepBatch, TrainOptions, ViewPlan
 from deepnoise_core.contracts.errors import ImageError
 from deepnoise_core.data.batches import plan_steps
 from deepnoise_core.data.randomness import uniforms
-from deepnoise_core.data.stores import ArrayStore
+from deepnoise_core.data.stores import ArrayStore, FileStore
 from deepnoise_core.data.tolerance import TolerantStore
 from deepnoise_core.engine.feeding import Feed
 from deepnoise_core.engine.inputs import Inputs
@@ -189,6 +191,22 @@ def test_tolerance_is_a_store_like_any_other() -> None:
     assert (store.shape, store.dtype, len(store)) == (PIXELS.shape[1:], PIXELS.dtype, len(PIXELS))
     taken = store.take(np.array([4, 9, 2]))
     assert taken.bad == {1: "row 9 is damaged"}
+
+
+def test_the_first_site_whose_header_can_be_read_tells_the_size(tmp_path: Path) -> None:
+    names = [[f"{row}.png"] for row in range(40)]
+    for row, (name,) in enumerate(names):
+        Image.fromarray(PIXELS[row, 0]).save(tmp_path / name)
+    for row in (0, 1, 20):
+        (tmp_path / names[row][0]).write_bytes(b"")
+    store = TolerantStore(FileStore(tmp_path, names))
+    rows = np.array([21, 0, 2, 20])
+    pixels = store.read(rows)
+    assert store.shape == (1, 4, 4)
+    assert store.good(rows).tolist() == [True, False, True, False]
+    np.testing.assert_array_equal(pixels[[0, 2], 0], PIXELS[[21, 2], 0])
+    assert list(store.bad) == [0, 1, 20]
+    assert all("the file is empty" in reason for reason in store.bad.values())
 
 
 def test_waiting_is_the_time_that_reading_takes_longer_than_the_work() -> None:

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepnoise_core.contracts import Losses, Predictions, Progress, Screen, StepBatch, TrainOptions, ViewPlan
+from deepnoise_core.contracts import (
+    Losses,
+    Measure,
+    Predictions,
+    Progress,
+    Screen,
+    StepBatch,
+    TrainOptions,
+    ViewPlan,
+)
 from deepnoise_core.contracts.errors import InputError, ModelError, TrainingError
 from deepnoise_core.contracts.protocols import Predictor
 from deepnoise_core.data.statistics import site_statistics
@@ -32,8 +41,8 @@ CLASSES = ("p0", "p1", "p2", "p3")
 class Plain:
     """Divides by 255."""
 
-    needs = ()
-    notes = ()
+    needs: tuple[Measure, ...] = ()
+    notes: tuple[str, ...] = ()
     transductive = ""
 
     def fit(self, statistics: object) -> None: ...
@@ -171,6 +180,27 @@ def test_the_best_epoch_is_the_one_of_highest_accuracy_then_lowest_loss(tmp_path
     assert one.validation is not None
     again = validate(network, one.inputs, one.validation)
     assert again["validation_loss"] == pytest.approx(best["validation_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [{}, {"mix": "random"}, {"domain": "plate"}, {"domain": "plate", "weights": "balanced"}],
+    ids=["ratio", "random", "plate", "balanced"],
+)
+def test_a_run_of_any_kind_of_batch_resumes_exactly(batches: dict[str, str], tmp_path: Path) -> None:
+    class Impatient(Silent):
+        def epoch(self, record: Mapping[str, float]) -> None:
+            raise KeyboardInterrupt
+
+    (straight := tmp_path / "straight").mkdir()
+    (halted := tmp_path / "halted").mkdir()
+    steps = train(job(Learner(), batches=batches), straight, CPU, Silent()).steps
+    with pytest.raises(KeyboardInterrupt):
+        train(job(Learner(), batches=batches), halted, CPU, Impatient())
+    assert train(job(Learner(), batches=batches), halted, CPU, Silent(), resume=True).steps == steps
+    expected = load_weights(straight / "checkpoints" / "last" / "student.safetensors")
+    for name, tensor in load_weights(halted / "checkpoints" / "last" / "student.safetensors").items():
+        assert torch.equal(tensor, expected[name]), name
 
 
 def test_validation_is_the_accuracy_of_mean_logits(tmp_path: Path) -> None:

@@ -93,8 +93,9 @@ class _Draw:
         self.first = np.repeat(first, sizes)
 
     def __call__(self, chance: NDArray[np.float64]) -> NDArray[np.int64]:
-        drawn = np.searchsorted(self.reached, self.low + chance * self.span, side="right")
-        return np.clip(drawn, self.first, self.last)
+        reached = np.searchsorted(self.reached, self.low + chance * self.span, side="right")
+        drawn: NDArray[np.int64] = np.clip(reached, self.first, self.last)
+        return drawn
 
 
 def _equal_parts(size: int, batch_size: int) -> list[NDArray[np.int64]]:
