@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deepnoise_core.contracts.errors import ImageError
-from deepnoise_core.data.decoding import ImageHeader, read_png, read_png_header
+from deepnoise_core.data.decoding import (
+    ImageHeader,
+    read_header,
+    read_plane,
+    read_planes,
+    read_png,
+    read_png_header,
+)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -79,7 +86,7 @@ FAULTS: dict[str, tuple[bytes, str]] = {
     "HTML": (b"<!DOCTYPE html><html></html>", "not a PNG, it begins with b'<!DOCTYPE html>"),
     "header checksum": (GOOD[:30] + b"\0\0\0" + GOOD[33:], "header is damaged"),
     "pixel checksum": (bad_idat_checksum(GOOD), "wrong checksum of the b'IDAT' chunk at byte 33"),
-    "RGB": (saved(Image.new("RGB", (8, 8))), "a RGB image"),
+    "RGB": (saved(Image.new("RGB", (8, 8))), "an RGB image; save each channel"),
     "RGBA": (saved(Image.new("RGBA", (8, 8))), "a RGBA image"),
     "palette": (saved(Image.new("P", (8, 8))), "a palette image"),
     "grey with alpha": (saved(Image.new("LA", (8, 8))), "a greyscale with alpha image"),
@@ -195,6 +202,44 @@ def test_header_needs_no_pixel(write: Callable[[bytes], Path]) -> None:
     path = write(png(site(dtype=np.uint16))[:33])
     assert read_png_header(path) == ImageHeader(64, 64, np.dtype(np.uint16))
     assert str(read_png_header(path)) == "64 x 64 uint16"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_colours_of_an_rgb_image_are_its_pages(dtype: type, write: Callable[[bytes], Path]) -> None:
+    colours = [site(seed, dtype=dtype) for seed in range(3)]
+    path = write(bytes(imagecodecs.png_encode(np.dstack(colours))))
+    assert read_header(path, 2) == ImageHeader(64, 64, np.dtype(dtype))
+    for order in ([0, 1, 2], [2, 0], [1]):
+        planes = list(read_planes(path, order))
+        np.testing.assert_array_equal(planes, [colours[page] for page in order])
+        assert all(plane.flags.c_contiguous for plane in planes)
+    np.testing.assert_array_equal(read_plane(write(png(colours[0])), 0), colours[0])
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [(None, "an RGB image; save each channel"), (3, "page 3 is asked for, and an RGB PNG has"), (-1, "page -1")],
+)
+def test_colours_that_are_not_there_are_named(
+    page: int | None, message: str, write: Callable[[bytes], Path]
+) -> None:
+    path = write(saved(Image.new("RGB", (8, 8))))
+    for read in (read_header, read_plane):
+        with pytest.raises(ImageError, match=message):
+            read(path, page)
+    with pytest.raises(ImageError, match="page 1 is asked for, and a greyscale PNG has page 0 alone"):
+        read_plane(write(GOOD), 1)
+
+
+def test_damaged_rgb_images_are_named(write: Callable[[bytes], Path]) -> None:
+    content = bytes(imagecodecs.png_encode(np.dstack([site(seed) for seed in range(3)])))
+    with pytest.raises(ImageError, match="wrong checksum of the b'IDAT' chunk"):
+        read_plane(write(bad_idat_checksum(content)), 0)
+    with pytest.raises(ImageError, match="the file is cut"):
+        read_plane(write(content[:-20]), 0)
+    tall = SIGNATURE + ihdr(65, 64, colour=2) + content[33:]
+    with pytest.raises(ImageError, match="cannot be decoded as 65 x 64 uint8"):
+        read_plane(write(tall), 1)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepnoise_core.contracts.errors import ImageError
 from deepnoise_core.data.decoding.header import MAX_PIXELS, ImageHeader
-from deepnoise_core.data.decoding.png import read_png, read_png_header
+from deepnoise_core.data.decoding.png import read_png_header, read_png_pages
 
 SUFFIXES = (".png", ".tif", ".tiff")
 """Endings of the file names that are read, in lower case; `.ome.tif` is one of them."""
@@ -23,8 +23,7 @@ def read_header(path: Path, page: int | None = None, max_pixels: int = MAX_PIXEL
         ImageError: as `read_planes`, for all that the header can tell.
     """
     if _is_png(path):
-        _require_single(path, page)
-        return read_png_header(path, max_pixels)
+        return read_png_header(path, page, max_pixels)
     from deepnoise_core.data.decoding.tiff import read_tiff_header
 
     return read_tiff_header(path, page, max_pixels)
@@ -44,16 +43,16 @@ def read_planes(path: Path, pages: Sequence[int | None], max_pixels: int = MAX_P
 
     Args:
         path: a PNG or TIFF file, told apart by its suffix.
-        pages: which pages, from 0; None is the only page of a file that must have one alone.
+        pages: which pages, from 0; None is the only page of a file that must have one alone. Those of an RGB
+            PNG are its colours.
         max_pixels: largest declared size that is decoded.
 
     Raises:
-        ImageError: the suffix is of another format; there is no such page; or as `read_png` and `read_tiff`.
+        ImageError: the suffix is of another format; there is no such page; or as `read_png_pages` and
+            `read_tiff`.
     """
     if _is_png(path):
-        for page in pages:
-            _require_single(path, page)
-            yield read_png(path, max_pixels)
+        yield from read_png_pages(path, pages, max_pixels)
         return
     from deepnoise_core.data.decoding.tiff import read_tiff
 
@@ -65,8 +64,3 @@ def _is_png(path: Path) -> bool:
     if suffix not in SUFFIXES:
         raise ImageError(f"{path}: an image file ends in {', '.join(SUFFIXES)}; convert it, or name it so")
     return suffix == ".png"
-
-
-def _require_single(path: Path, page: int | None) -> None:
-    if page:
-        raise ImageError(f"{path}: page {page} is asked for, and a PNG has page 0 alone; mend the metadata")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,40 +21,67 @@ from deepnoise_core.data.decoding.content import AGAIN, load
 from deepnoise_core.data.decoding.header import MAX_PIXELS, ImageHeader, require_size
 
 
-def read_png_header(path: Path, max_pixels: int = MAX_PIXELS) -> ImageHeader:
-    """Size and dtype of a greyscale PNG; reads 33 bytes.
+def read_png_header(path: Path, page: int | None = None, max_pixels: int = MAX_PIXELS) -> ImageHeader:
+    """Size and dtype of one page of a PNG; reads 33 bytes.
 
     Raises:
-        ImageError: as `read_png`, for all that the header can tell.
+        ImageError: as `read_png_pages`, for all that the header can tell.
     """
-    return _header(path, load(path, _HEADER_BYTES), max_pixels)
+    header, colours = _header(path, load(path, _HEADER_BYTES), max_pixels)
+    _require_page(path, page, colours)
+    return header
 
 
 def read_png(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[Any]:
-    """Pixels of an 8- or 16-bit greyscale PNG, `uint8` or `uint16` [H, W].
+    """Pixels of a greyscale PNG, `uint8` or `uint16` [H, W].
 
     Raises:
-        ImageError: the file is missing, empty, no PNG, cut, damaged (checksum), coloured, interlaced, of
-            more than `max_pixels` by its header, or holds fewer rows than its header says. Names the
-            file, what was found, and what to do.
+        ImageError: as `read_png_pages`.
     """
-    limit = 2 * max_pixels + _SLACK
+    return next(read_png_pages(path, (None,), max_pixels))
+
+
+def read_png_pages(
+    path: Path, pages: Sequence[int | None], max_pixels: int = MAX_PIXELS
+) -> Iterator[NDArray[Any]]:
+    """Pixels of these pages of an 8- or 16-bit PNG, each `uint8` or `uint16` [H, W]; decoded once.
+
+    Pages 0, 1 and 2 of an RGB image are its red, green and blue; a greyscale image is page 0.
+
+    Args:
+        path: a PNG file.
+        pages: which pages; None is the only one of a greyscale image.
+        max_pixels: largest declared size that is decoded, in pixels.
+
+    Raises:
+        ImageError: the file is missing, empty, no PNG, cut, damaged (checksum), of a palette or with
+            transparency, interlaced, of more than `max_pixels` by its header, or holds fewer rows than its
+            header says; or it has no such page, or three where one is meant. Names the file, what was found,
+            and what to do.
+    """
+    limit = _LARGEST_PIXEL * max_pixels + _SLACK
     content = load(path, limit + 1)
-    header = _header(path, content, max_pixels)
+    header, colours = _header(path, content, max_pixels)
+    for page in pages:
+        _require_page(path, page, colours)
     if len(content) > limit:
         raise ImageError(f"{path}: longer than {limit} bytes, which no site of {header} needs; {AGAIN}")
-    return _decode(path, header, _critical_chunks(path, memoryview(content)))
+    pixels = _decode(path, header, colours, _critical_chunks(path, memoryview(content)))
+    for page in pages:
+        yield pixels if colours == 1 else np.ascontiguousarray(pixels[:, :, page])
 
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER_BYTES = 33  # signature, then the IHDR chunk: length, type, 13 bytes, checksum
-_GREYSCALE = 0
+_GREYSCALE, _RGB = 0, 2
 _CRITICAL = (b"IHDR", b"IDAT", b"IEND")  # the only chunks that may change the pixels
-_COLOURS = {2: "RGB", 3: "palette", 4: "greyscale with alpha", 6: "RGBA"}
+_REFUSED = {3: "palette", 4: "greyscale with alpha", 6: "RGBA"}
+_LARGEST_PIXEL = 6  # bytes: three colours of 16 bits
 _SLACK = 16 * 1024 * 1024  # bytes that a file may hold beside its largest pixels: text, profiles, overhead
 
 
-def _header(path: Path, content: bytes, max_pixels: int) -> ImageHeader:
+def _header(path: Path, content: bytes, max_pixels: int) -> tuple[ImageHeader, int]:
+    """What the first chunk says, and how many colours a pixel has."""
     if not content:
         raise ImageError(f"{path}: the file is empty; {AGAIN}")
     if not content.startswith(_SIGNATURE):
@@ -68,14 +96,22 @@ def _header(path: Path, content: bytes, max_pixels: int) -> ImageHeader:
         raise ImageError(f"{path}: the PNG header is damaged; {AGAIN}")
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", content[16:29])
     require_size(path, height, width, max_pixels)
-    if colour != _GREYSCALE:
-        found = _COLOURS.get(colour, f"colour type {colour}")
+    if colour not in (_GREYSCALE, _RGB):
+        found = _REFUSED.get(colour, f"colour type {colour}")
         raise ImageError(f"{path}: a {found} image; save each channel as its own greyscale PNG")
     if depth not in (8, 16):
         raise ImageError(f"{path}: {depth} bits a pixel; save it with 8 or 16")
     if interlace:
         raise ImageError(f"{path}: an interlaced PNG, which is not read; save it without interlacing")
-    return ImageHeader(height, width, np.dtype(np.uint8 if depth == 8 else np.uint16))
+    return ImageHeader(height, width, np.dtype(np.uint8 if depth == 8 else np.uint16)), 3 if colour == _RGB else 1
+
+
+def _require_page(path: Path, page: int | None, colours: int) -> None:
+    if page is None and colours > 1:
+        raise ImageError(f"{path}: an RGB image; save each channel as its own greyscale PNG")
+    if page is not None and not 0 <= page < colours:
+        kind = "a greyscale PNG has page 0 alone" if colours == 1 else "an RGB PNG has pages 0, 1 and 2"
+        raise ImageError(f"{path}: page {page} is asked for, and {kind}; mend the metadata")
 
 
 def _critical_chunks(path: Path, content: memoryview) -> bytes:
@@ -99,14 +135,15 @@ def _critical_chunks(path: Path, content: memoryview) -> bytes:
     raise ImageError(f"{path}: the file is cut after {len(content)} bytes, before its end mark; {AGAIN}")
 
 
-def _decode(path: Path, header: ImageHeader, content: bytes) -> NDArray[Any]:
+def _decode(path: Path, header: ImageHeader, colours: int, content: bytes) -> NDArray[Any]:
     try:
         pixels: NDArray[Any] = imagecodecs.png_decode(content)
     except (imagecodecs.PngError, ValueError, MemoryError) as error:
         # What libpng says of a chunk lies in memory that is freed by now; it may be no text any more.
         reason = "chunks" if isinstance(error, UnicodeDecodeError) else error
         raise ImageError(f"{path}: cannot be decoded as {header} ({reason}); {AGAIN}") from None
-    if pixels.shape != (header.height, header.width) or pixels.dtype != header.dtype:
+    expected = (header.height, header.width, colours)[: 2 if colours == 1 else 3]
+    if pixels.shape != expected or pixels.dtype != header.dtype:
         raise ImageError(
             f"{path}: decoded to {pixels.dtype} {list(pixels.shape)}, but its header says {header}; {AGAIN}"
         )
