@@ -53,6 +53,7 @@ def test_embeddings_alone_change(step: PostProcessor, sites: int, profiles: Make
     assert not np.allclose(embeddings(after), embeddings(before))
     assert after.transductive[0] == "plate statistics"
     assert len(after.transductive) == 2
+    assert step(after, DESIGN).transductive == after.transductive
     assert after.notes[0] == "a note"
     for name in ("ids", "classes", "scores", "stages", "facts", "raw_scores"):
         assert getattr(after, name) is getattr(before, name)

@@ -96,7 +96,7 @@ class Profiles:
         return replace(
             self.predictions,
             embeddings=embeddings,
-            transductive=(*self.predictions.transductive, uses),
+            transductive=tuple(dict.fromkeys((*self.predictions.transductive, uses))),
             notes=(*self.predictions.notes, *(f"{self.step}: {note}" for note in notes)),
         )
 
