@@ -1,4 +1,4 @@
-"""Reader of RxRx1 screens, as published by Recursion and as given out for the Kaggle competition."""
+"""Reader of RxRx1 screens, as published by Recursion, given out for the Kaggle competition, and cut for WILDS."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ def deepnoise_readers() -> Iterable[Component]:
     return [
         Component(
             name="rxrx1",
-            summary="RxRx1 folders: metadata.csv and images/, or the Kaggle CSVs with train/ and test/",
+            summary="RxRx1 folders: metadata.csv and images/ (WILDS too), or Kaggle's CSVs with train/ and test/",
             factory="deepnoise_plugins.rxrx1.reader:RxRx1Reader",
             options=RxRx1Options,
             reference="Sypetkowski et al., CVPR Workshops 2023, https://www.rxrx.ai/rxrx1",

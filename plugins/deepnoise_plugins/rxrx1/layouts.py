@@ -1,4 +1,4 @@
-"""What the two releases of RxRx1 have in common: a listing of sites and the place of their images."""
+"""What the releases of RxRx1 have in common: a listing of sites and the place of their images."""
 
 from __future__ import annotations
 

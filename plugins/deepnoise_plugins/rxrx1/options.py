@@ -14,7 +14,7 @@ class RxRx1Options(Options):
 
     missing: Literal["drop", "error"] = Field(
         "drop",
-        description="sites without all six images: leave out and list as dropped, or refuse the screen",
+        description="sites without all their images: leave out and list as dropped, or refuse the screen",
     )
     sites: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = Field(
         (1, 2), description="numbers of the sites to read of each well; others are listed as dropped"

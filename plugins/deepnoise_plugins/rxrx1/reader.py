@@ -13,7 +13,7 @@ from deepnoise_core.data.names import some_of
 from deepnoise_core.data.presence import absent_images, lacking_sites
 from deepnoise_core.data.sites import site_table
 from deepnoise_core.data.stores import FileStore
-from deepnoise_plugins.rxrx1.images import CHANNELS, image_names
+from deepnoise_plugins.rxrx1.images import image_format, image_stems
 from deepnoise_plugins.rxrx1.kaggle import is_kaggle_table, read_kaggle, treatment_files
 from deepnoise_plugins.rxrx1.layouts import Listing
 from deepnoise_plugins.rxrx1.options import RxRx1Options
@@ -21,7 +21,9 @@ from deepnoise_plugins.rxrx1.public import is_public_metadata, metadata_files, r
 
 
 class RxRx1Reader:
-    """Opens the public release or the competition's, told apart by the files that are there.
+    """Opens the public release, the competition's or that of WILDS, told apart by the files that are there.
+
+    WILDS has the metadata of the public release, but one RGB image a site: three channels.
 
     Where no image was downloaded (`images/`, or both `train/` and `test/`, are absent) the screen opens
     with all its sites, so that metadata can be looked at; reading pixels then raises an `ImageError`.
@@ -32,7 +34,7 @@ class RxRx1Reader:
         self.options = options
 
     def recognises(self, path: Path) -> bool:
-        """Whether the path is a folder of either release, or the metadata file of the public one."""
+        """Whether the path is a folder of a release, or the metadata file of the public one."""
         try:
             if path.is_file():
                 return is_public_metadata(path)
@@ -50,7 +52,10 @@ class RxRx1Reader:
         """
         listing = self._listing(path)
         sites = site_table(listing.sites, listing.source, listing.places)
-        names = image_names(sites, listing.plate_folder, listing.places)
+        stems = image_stems(sites, listing.plate_folder, listing.places)
+        plates = stems.str.replace("/[^/]*$", "").unique(maintain_order=True)
+        form = image_format(listing.image_root / plate for plate in plates)
+        names = form.names(stems)
         dropped = self._unwanted(sites)
         dropped |= self._without_images(listing, sites, names, dropped)
         kept = pl.Series(np.setdiff1d(np.arange(sites.height), list(dropped)))
@@ -60,15 +65,15 @@ class RxRx1Reader:
                 f"{path}: none of the {sites.height} listed sites can be used, e.g. {example.site_id}: "
                 f"{example.reason}; check the folder of images and the option sites"
             )
+        files, pages = form.planes(names[kept])
         return Screen(
             sites=sites[kept],
-            channels=CHANNELS,
-            store=FileStore(
-                listing.image_root, names[kept].to_numpy(), site_ids=sites["site_id"][kept].to_numpy()
-            ),
+            channels=form.channels,
+            store=FileStore(listing.image_root, files, pages=pages, site_ids=sites["site_id"][kept].to_numpy()),
             source=str(path),
             reader="rxrx1",
             dropped=tuple(dropped[row] for row in sorted(dropped)),
+            stains=form.stains,
         )
 
     def _listing(self, path: Path) -> Listing:
