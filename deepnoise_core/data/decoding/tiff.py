@@ -68,7 +68,7 @@ def open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
     # What tifffile logs of a damaged file would reach the terminal; it is refused here where it matters.
     logging.getLogger("tifffile").addHandler(_SILENCE)
     try:
-        with _Bounded(open_file(path).detach()) as bounded, tifffile.TiffFile(bounded) as file:
+        with _Bounded(open_file(path).detach()) as bounded, tifffile.TiffFile(bounded, _multifile=False) as file:
             yield file
     except ImageError:
         raise
