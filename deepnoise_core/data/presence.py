@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -52,18 +51,22 @@ def lacking_sites(absent: pl.DataFrame, site_ids: pl.Series, channels: int, root
 def _listed(names: pl.DataFrame, root: Path) -> pl.DataFrame:
     """Every file of the folders that are named, each spelt as the names would spell it."""
     folders = pl.concat([column.str.replace("[^/]*$", "").unique() for column in names]).unique()
-    found = [pl.Series(_files(root, folder), dtype=pl.String) for folder in sorted(folders.drop_nulls())]
+    found = [folder + _files(root / folder) for folder in sorted(folders.drop_nulls())]
     return pl.DataFrame({"name": pl.concat(found) if found else pl.Series(dtype=pl.String)})
 
 
-def _files(root: Path, folder: str) -> Iterator[str]:
+def _files(folder: Path) -> pl.Series:
+    """The files in a folder; none where there is no such folder."""
+    names: list[str] = []
     try:
-        with os.scandir(root / folder) as entries:
-            yield from (folder + entry.name for entry in entries)
+        with os.scandir(folder) as entries:
+            # A name in another encoding is none that a table can hold.
+            names = [os.fsencode(entry.name).decode(errors="replace") for entry in entries]
     except (FileNotFoundError, NotADirectoryError):
-        return
+        pass
     except OSError as error:
-        raise ScreenError(f"{root / folder}: cannot be listed ({error.strerror}); check its rights") from None
+        raise ScreenError(f"{folder}: cannot be listed ({error.strerror}); check its rights") from None
+    return pl.Series(names, dtype=pl.String)
 
 
 def _named(channels: list[str], names: list[str | None], root: Path) -> str:

@@ -1,5 +1,6 @@
 """Absent images are what a look at every single file would find."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -49,6 +50,12 @@ def test_reasons_name_folder_and_files(folder: Path) -> None:
         "2 of 2 images missing: p/x.png, y.png",
         f"1 of 2 images missing in {folder}: (none named for x)",
     ]
+
+
+def test_names_in_another_encoding_are_passed_over(tmp_path: Path) -> None:
+    for name in (b"\xb5.png", "µ.png".encode()):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    assert absent_images(pl.DataFrame({"x": ["µ.png", "a.png"]}), tmp_path).rows() == [(1, "x", "a.png")]
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error(folder: Path) -> None:
