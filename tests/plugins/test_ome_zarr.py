@@ -1,6 +1,7 @@
 """The OME-Zarr reader on plates that zarr-python wrote, pixel by pixel; whole, sparse and damaged."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -284,6 +285,17 @@ def test_stores_that_are_no_plates_are_listed(tmp_path: Path) -> None:
         reader(missing="error").open(plate.folder.parent)
     with pytest.raises(ScreenError, match=r"flat\.zarr: no OME-Zarr plate"):
         reader().open(plate.folder.parent / "flat.zarr")
+
+
+def test_names_in_another_encoding_are_refused(tmp_path: Path) -> None:
+    plate = one_well(tmp_path)
+    other = plate.folder.with_name(os.fsdecode(b"plaque \xe9.zarr"))
+    try:
+        plate.folder.rename(other)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    with pytest.raises(ScreenError, match=r"plaque \\xe9\.zarr'?: no name in UTF-8; rename the folder"):
+        reader().open(other)
 
 
 def test_plates_of_one_name_are_refused(tmp_path: Path) -> None:

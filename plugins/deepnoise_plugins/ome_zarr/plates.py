@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,8 +102,11 @@ def read_plate(store: PlateStore, group: Group, names: Literal["metadata", "stor
 
     Raises:
         ScreenError: the version is another; a section is malformed; a well is no row letter and column number,
-            stands there twice, or has a path that contradicts its row and column.
+            stands there twice, or has a path that contradicts its row and column; or the folder's name is in
+            another encoding than UTF-8, which no table can hold.
     """
+    if not _is_utf8(store.folder):
+        raise ScreenError(f"{os.fsencode(store.folder)!r}: no name in UTF-8; rename the folder")
     section = parse(PlateSection, group.ome["plate"], group.file, "plate")
     version = section.version if group.zarr_format == 2 else group.ome.get("version")
     if version not in (None, VERSIONS[group.zarr_format]):
@@ -140,6 +144,14 @@ def _require_place(well: ListedWell, plate: PlateSection, group: Group) -> None:
                 f"{group.file}: well {well.path} has rowIndex {well.row} and columnIndex {well.column}, "
                 "which are another row and column, or none; mend the metadata"
             )
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _folders(path: Path) -> list[Path]:
