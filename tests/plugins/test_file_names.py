@@ -126,8 +126,8 @@ def test_every_example_follows_its_own_convention_alone(convention: Any, make: M
 def test_folders_name_plates_and_experiments(make: Make) -> None:
     names = ("a/b/P1/Images/x_B02_s1_w1.tif", "P2/y_B2_s1_w1.tif", "z_B02_s1_w1.tif")
     assert places(reader().open(make(*names))) == [
-        (HERE, "P2", "B02", 1),
         ("a_b", "P1", "B02", 1),
+        (HERE, "P2", "B02", 1),
         (HERE, "z", "B02", 1),
     ]
 

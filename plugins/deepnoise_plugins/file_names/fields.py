@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from deepnoise_core.contracts.errors import ScreenError
+from deepnoise_core.data.names import natural_key
 from deepnoise_core.data.plate_format import row_name, well_name
 from deepnoise_plugins.file_names.conventions import stems, whole
 
@@ -28,8 +29,8 @@ def read_fields(files: pl.Series, pattern: str, root: Path) -> pl.DataFrame:
         root: folder of the screen.
 
     Returns:
-        Columns `name`, those of `PLACE`, `channel` and `order` (null where the pattern has none), `z` and `t`
-        (null where nothing tells).
+        Sites in order. Columns `name`, those of `PLACE`, `channel` and `order` (null where the pattern has none),
+        `z` and `t` (null where nothing tells).
 
     Raises:
         ScreenError: a well, row, column, site, z plane or time point is none; names the file.
@@ -46,9 +47,8 @@ def read_fields(files: pl.Series, pattern: str, root: Path) -> pl.DataFrame:
     fields = fields.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in lacking)
     fields = _placed(fields, root)
     fields = fields.with_columns(_wells(fields, root), pl.col("site").fill_null("1"))
-    return fields.select("name", *PLACE, "channel", *_NUMBERS).with_columns(
-        _whole_numbers(fields, name, root) for name in ("site", *_NUMBERS)
-    )
+    numbers = [_whole_numbers(fields, name, root) for name in ("site", *_NUMBERS)]
+    return _sorted(fields.select("name", *PLACE, "channel", *_NUMBERS).with_columns(numbers))
 
 
 _NUMBERS = ("order", "z", "t")
@@ -112,6 +112,15 @@ def _well(spelling: str) -> str | None:
         return well_name(row + column)
     except (ScreenError, IndexError):
         return None
+
+
+def _sorted(fields: pl.DataFrame) -> pl.DataFrame:
+    """By site, as a person counts: plate 2 before plate 10, row Z before row AA."""
+    ranks = []
+    for name in ("experiment", "plate"):
+        known = sorted(fields[name].unique(), key=natural_key)
+        ranks.append(fields[name].replace_strict(known, range(len(known)), return_dtype=pl.Int64))
+    return fields.sort(*ranks, pl.col("well").str.len_bytes(), "well", "site", "name")
 
 
 def _whole_numbers(fields: pl.DataFrame, name: str, root: Path) -> pl.Series:

@@ -10,7 +10,6 @@ import polars as pl
 
 from deepnoise_core.contracts import DroppedSite, Screen
 from deepnoise_core.contracts.errors import ScreenError
-from deepnoise_core.data.names import natural_key
 from deepnoise_core.data.plate_map import with_plate_map
 from deepnoise_core.data.presence import lacking_sites
 from deepnoise_core.data.sites import site_table
@@ -52,7 +51,7 @@ class FileNamesReader:
         """
         if not path.is_dir():
             raise ScreenError(f"{path}: no such folder; give the folder of the images")
-        files = pl.Series(sorted(image_files(path), key=natural_key), dtype=pl.String)
+        files = pl.Series(image_files(path), dtype=pl.String)
         if files.is_empty():
             raise ScreenError(f"{path}: no PNG or TIFF image lies in this folder or below it")
         fields = read_fields(files, self._pattern(files, path), path)
@@ -67,8 +66,10 @@ class FileNamesReader:
         frame = planes.sites
         if self.options.layout is not None:
             frame = with_plate_map(frame, path / self.options.layout)
-        places = planes.names.select(pl.coalesce(pl.all()).alias("place"))["place"]
-        sites = site_table(frame, str(path), pl.Series([str(path / name) for name in places]))
+        places = planes.names.select(pl.concat_str(pl.lit(f"{path}/"), pl.coalesce(pl.all())).alias("place"))[
+            "place"
+        ]
+        sites = site_table(frame, str(path), places)
         lacking = self._lacking(planes, sites["site_id"], path)
         usable = ~pl.int_range(sites.height, eager=True).is_in(list(lacking))
         return Screen(
