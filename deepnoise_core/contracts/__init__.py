@@ -26,7 +26,14 @@ from deepnoise_core.contracts.screens import (
     Role,
     Screen,
 )
-from deepnoise_core.contracts.statistics import Histograms, Measure, SiteStatistics, Tiles
+from deepnoise_core.contracts.statistics import (
+    Histograms,
+    Level,
+    Measure,
+    ReferenceWells,
+    SiteStatistics,
+    Tiles,
+)
 from deepnoise_core.contracts.training import (
     NO_LABEL,
     Batch,
@@ -53,6 +60,7 @@ __all__ = [
     "ImageStore",
     "Kind",
     "LabelledBatch",
+    "Level",
     "Losses",
     "Measure",
     "NoOptions",
@@ -61,6 +69,7 @@ __all__ = [
     "PlateDesign",
     "Predictions",
     "Progress",
+    "ReferenceWells",
     "Role",
     "ScheduleOptions",
     "Screen",

@@ -60,6 +60,10 @@ class ImageError(InputError):
     """An image file is missing, damaged, or of another size or type than its screen."""
 
 
+class StatisticsError(InputError):
+    """What is to be measured by has too few sites, or no spread."""
+
+
 class SplitError(InputError):
     """A split names what does not exist, or leaves a part empty or a class without training wells."""
 

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+Level = Literal["plate", "experiment", "cell_type", "screen"]
+"""Sites that are measured together: those of a plate of an experiment, …, or all of them."""
+
+ReferenceWells = Literal["all", "negative_controls", "controls"]
+"""Wells whose sites count: all, or controls alone, positive ones too or not."""
 
 
 class Measure(StrEnum):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepnoise_core.contracts import Screen
+from deepnoise_core.contracts import Measure, Role, Screen
 from deepnoise_core.contracts.protocols import Normalizer
 from deepnoise_core.data.randomness import sample_keys
 from deepnoise_core.data.statistics import site_statistics
@@ -18,13 +21,15 @@ from deepnoise_core.testing.laws import close, require
 from deepnoise_core.testing.screens import random_screen
 
 Make = Callable[[], Normalizer]
+Depth = Literal["uint8", "uint16"]
+DEPTHS: tuple[Depth, ...] = ("uint8", "uint16")
 
 
 def raw_images_become_float32(make: Make) -> None:
-    """8-bit images, and 16-bit ones as int32, become finite float32 of the same shape."""
-    for screen in (random_screen(), random_screen(dtype="uint16")):
+    """8-bit images, and 16-bit ones as int32, become finite float32 of the same shape; so does a lone pixel."""
+    for screen in (*map(_screen, DEPTHS), _screen(side=1)):
         images = _images(screen)
-        made = _fitted(make, screen)(images, torch.arange(len(screen)))
+        made = _fitted(make, screen)(images, _rows(screen))
         require(made.shape == images.shape, f"images {tuple(images.shape)} become {tuple(made.shape)}")
         require(made.dtype == torch.float32, f"{images.dtype} images become {made.dtype}, not float32")
         require(bool(made.isfinite().all()), f"{images.dtype} images become infinite or not a number")
@@ -32,57 +37,96 @@ def raw_images_become_float32(make: Make) -> None:
 
 def raw_images_are_left_alone(make: Make) -> None:
     """The images that are passed in keep their values."""
-    screen = random_screen()
-    images = _images(screen).float()
-    before = images.clone()
-    _fitted(make, screen)(images, torch.arange(len(screen)), _keys(screen))
-    require(torch.equal(images, before), "the normalizer writes into its input")
+    screen = _screen()
+    for images in (_images(screen), _images(screen).float()):
+        before = images.clone()
+        _fitted(make, screen)(images, _rows(screen), _keys(screen))
+        require(torch.equal(images, before), "the normalizer writes into its input")
+
+
+def what_is_asked_for_suffices(make: Make) -> None:
+    """A fit sees what `needs` names and nothing else; where that is nothing, there is no fit."""
+    screen = _screen()
+    full, scant = make(), make()
+    full.fit(site_statistics(screen, measures=tuple(Measure)))
+    if scant.needs:
+        scant.fit(site_statistics(screen, measures=scant.needs))
+    try:
+        made = scant(_images(screen), _rows(screen))
+    except (IndexError, AttributeError, TypeError, ValueError) as error:
+        raise AssertionError("the normalizer uses more than it needs") from error
+    require(torch.equal(made, full(_images(screen), _rows(screen))), "the normalizer uses more than it needs")
+    require(all(isinstance(note, str) for note in full.notes), "notes are lines of text")
 
 
 def the_fit_ignores_the_order_of_sites(make: Make) -> None:
-    """A screen with its rows in another order is normalized to the same images."""
-    screen = random_screen()
-    order = np.random.default_rng(1).permutation(len(screen))
-    rows = torch.arange(len(screen))
-    straight = _fitted(make, screen)(_images(screen), rows)
-    shuffled = _fitted(make, screen.take(order))(_images(screen.take(order)), rows)
-    require(close(shuffled, straight[torch.from_numpy(order)]), "the order of sites changes the result")
+    """A screen with its rows in another order is normalized to the same images, bit for bit."""
+    for screen in map(_screen, DEPTHS):
+        order = np.random.default_rng(1).permutation(len(screen))
+        straight = _fitted(make, screen)(_images(screen), _rows(screen))
+        shuffled = _fitted(make, screen.take(order))(_images(screen), torch.from_numpy(np.argsort(order)))
+        require(torch.equal(shuffled, straight), "the order of sites changes the result")
 
 
 def the_fit_ignores_how_statistics_were_read(make: Make) -> None:
-    """Statistics that were read one site at a time give the same images as those read at once."""
-    screen = random_screen()
-    rows = torch.arange(len(screen))
-    one, other = (_fitted(make, screen, batch_size=size)(_images(screen), rows) for size in (1, 64))
-    require(close(one, other), "the number of sites read at a time changes the result")
+    """Statistics that were read one site at a time give the same images as those read at once, bit for bit."""
+    screen = _screen()
+    one, other = (_fitted(make, screen, batch_size=size)(_images(screen), _rows(screen)) for size in (1, 64))
+    require(torch.equal(one, other), "the number of sites read at a time changes the result")
+
+
+def a_second_fit_forgets_the_first(make: Make) -> None:
+    """A normalizer that was fitted on another screen before gives what a new one gives."""
+    screen = _screen()
+    used = _fitted(make, _screen(seed=1))
+    used.fit(site_statistics(screen, measures=used.needs))
+    made, expected = (one(_images(screen), _rows(screen)) for one in (used, _fitted(make, screen)))
+    require(torch.equal(made, expected), "what was fitted before changes the result")
+
+
+def unknown_rows_are_refused(make: Make) -> None:
+    """A row that no fit has seen raises an error where anything is fitted: another row's scale would be wrong."""
+    screen = _screen()
+    normalizer = _fitted(make, screen)
+    if not normalizer.needs:
+        return
+    try:
+        normalizer(_images(screen)[:1], torch.tensor([len(screen)]))
+    except Exception:  # noqa: BLE001, any error will do: it is a defect of the engine to ask
+        return
+    raise AssertionError("a row that was not fitted is normalized")
 
 
 def a_constant_channel_stays_finite(make: Make) -> None:
-    """A channel without any spread, dark or saturated, gives finite values, with jitter too."""
-    screen = random_screen()
-    pixels = screen.store.read(np.arange(len(screen)))
-    pixels[:, 0], pixels[:, 1] = 0, 255
-    flat = Screen(screen.sites, screen.channels, ArrayStore(pixels), screen.source)
-    for keys in (None, _keys(flat)):
-        made = _fitted(make, flat)(_images(flat), torch.arange(len(flat)), keys)
-        require(bool(made.isfinite().all()), "a constant channel becomes infinite or not a number")
+    """A dark channel, a saturated one and one with a single bright pixel give finite values, with jitter too."""
+    for depth in DEPTHS:
+        screen = _screen(depth)
+        pixels = _pixels(screen)
+        pixels[:, 0], pixels[:, 1], pixels[:, 2] = 0, np.iinfo(depth).max, 0
+        pixels[0, 2, 0, 0] = np.iinfo(depth).max
+        flat = _with_pixels(screen, pixels)
+        for keys in (None, _keys(flat)):
+            made = _fitted(make, flat)(_images(flat), _rows(flat), keys)
+            require(bool(made.isfinite().all()), "a constant channel becomes infinite or not a number")
 
 
 def evaluation_is_not_random(make: Make) -> None:
-    """Without keys the result is the same whatever the state of torch's generator."""
-    screen = random_screen()
-    normalizer, rows, made = _fitted(make, screen), torch.arange(len(screen)), []
-    with torch.random.fork_rng():
-        for seed in (0, 1):
-            torch.manual_seed(seed)
-            made.append(normalizer(_images(screen), rows))
-    require(torch.equal(*made), "without keys the result is random")
+    """Torch's generator changes nothing: not without keys, and not with the same keys."""
+    screen = _screen()
+    normalizer = _fitted(make, screen)
+    for keys, words in ((None, "without keys"), (_keys(screen), "with the same keys")):
+        made = []
+        with torch.random.fork_rng():
+            for seed in (0, 1):
+                torch.manual_seed(seed)
+                made.append(normalizer(_images(screen), _rows(screen), keys))
+        require(torch.equal(*made), f"{words} the result is random")
 
 
 def an_image_stands_alone(make: Make) -> None:
     """An image depends on its pixels, its row and its key, and on no other image of its batch."""
-    screen = random_screen()
-    normalizer, images, rows = _fitted(make, screen), _images(screen), torch.arange(len(screen))
+    screen = _screen()
+    normalizer, images, rows = _fitted(make, screen), _images(screen), _rows(screen)
     for keys in (None, _keys(screen)):
         together = normalizer(images, rows, keys)
         for row in (0, len(screen) - 1):
@@ -97,23 +141,64 @@ def an_image_stands_alone(make: Make) -> None:
 LAWS = (
     raw_images_become_float32,
     raw_images_are_left_alone,
+    what_is_asked_for_suffices,
     the_fit_ignores_the_order_of_sites,
     the_fit_ignores_how_statistics_were_read,
+    a_second_fit_forgets_the_first,
+    unknown_rows_are_refused,
     a_constant_channel_stays_finite,
     evaluation_is_not_random,
     an_image_stands_alone,
 )
 
 
+def only_reference_wells_are_measured(make: Make, roles: Collection[Role] = (Role.NEGATIVE_CONTROL,)) -> None:
+    """A fit on the wells of these roles is the same, bit for bit, whatever the pixels of all other wells.
+
+    For normalizers with such an option alone, and so not one of `LAWS`.
+    """
+    screen = _screen()
+    pixels = _pixels(screen)
+    others = ~np.isin(screen.column("role").astype(str), [role.value for role in roles])
+    pixels[others] = 255 - pixels[others] // 2
+    made, same = (
+        _fitted(make, each)(_images(screen), _rows(screen)) for each in (screen, _with_pixels(screen, pixels))
+    )
+    require(torch.equal(made, same), "pixels of wells beyond the reference change the result")
+
+
+def _screen(dtype: Depth = "uint8", *, side: int = 16, seed: int = 0) -> Screen:
+    """Four plates of two negative controls, a positive one and three treatments, two sites each."""
+    screen = random_screen(wells=6, dtype=dtype, side=side, seed=seed)
+    role = pl.col("well").replace_strict(
+        {"B02": Role.NEGATIVE_CONTROL, "B03": Role.NEGATIVE_CONTROL, "B04": Role.POSITIVE_CONTROL},
+        default=Role.TREATMENT,
+        return_dtype=pl.String,
+    )
+    return replace(screen, sites=screen.sites.with_columns(role=role))
+
+
+def _with_pixels(screen: Screen, pixels: NDArray[np.unsignedinteger]) -> Screen:
+    return replace(screen, store=ArrayStore(pixels))
+
+
 def _fitted(make: Make, screen: Screen, batch_size: int = 64) -> Normalizer:
     normalizer = make()
-    normalizer.fit(site_statistics(screen, batch_size=batch_size))
+    normalizer.fit(site_statistics(screen, measures=normalizer.needs, batch_size=batch_size))
     return normalizer
 
 
+def _pixels(screen: Screen) -> NDArray[np.unsignedinteger]:
+    return screen.store.read(np.arange(len(screen)))
+
+
 def _images(screen: Screen) -> Tensor:
-    pixels = screen.store.read(np.arange(len(screen)))
+    pixels = _pixels(screen)
     return torch.from_numpy(pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32))
+
+
+def _rows(screen: Screen) -> Tensor:
+    return torch.arange(len(screen))
 
 
 def _keys(screen: Screen) -> NDArray[np.uint64]:

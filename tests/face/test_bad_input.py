@@ -125,7 +125,7 @@ IMAGES: list[tuple[str, Callable[[Path], None], str]] = [
 
 
 @pytest.mark.parametrize(("damage", "part"), [row[1:] for row in IMAGES], ids=[row[0] for row in IMAGES])
-@pytest.mark.parametrize("normalizer", ["plate", "none"])
+@pytest.mark.parametrize("normalizer", ["z-score", "none"])
 def test_a_wrong_image_is_named(
     damage: Callable[[Path], None], part: str, normalizer: str, screen: Path, tmp_path: Path, deepnoise: Run
 ) -> None:

@@ -11,7 +11,7 @@ from deepnoise_core.contracts import Screen
 
 BACKBONES = ("densenet121", "efficientnet_b0", "timm")
 STRATEGIES = ("supervised", "mean-teacher")
-NORMALIZERS = ("none", "site", "plate", "experiment")
+NORMALIZERS = ("none", "z-score", "percentile", "flat-field")
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,16 @@
-"""Profiles of plates with technical effects, for the corrections of embeddings."""
+"""Profiles of plates with technical effects, and small screens of random pixels."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from deepnoise_core.contracts import Predictions
+from deepnoise_core.contracts import SITE_COLUMNS, Predictions, Screen
+from deepnoise_core.data.stores import ArrayStore
 
 MakeProfiles = Callable[..., Predictions]
 
@@ -67,3 +69,21 @@ def take(predictions: Predictions, rows: ArrayLike) -> Predictions:
         scores=predictions.scores[index],
         embeddings=embeddings[index],
     )
+
+
+@pytest.fixture(scope="session")
+def six_sites() -> Callable[..., tuple[Screen, NDArray[Any]]]:
+    """Makes a screen of six sites on four plates with random pixels [6, 3, 7, 5], and those pixels."""
+
+    def make(dtype: str, *, constant: bool = False) -> tuple[Screen, NDArray[Any]]:
+        pixels = np.random.default_rng(3).integers(
+            0, np.iinfo(dtype).max, (6, 3, 7, 5), dtype=dtype, endpoint=True
+        )
+        if constant:
+            pixels[:, 1] = 9
+        table = {name: [f"{name}-{row}" for row in range(6)] for name in SITE_COLUMNS}
+        table |= {"experiment": list("AAAABB"), "plate": list("112212"), "cell_type": ["HUVEC", "U2OS"] * 3}
+        table |= {"role": ["treatment"] * 6}
+        return Screen(pl.DataFrame(table), ("a", "b", "c"), ArrayStore(pixels), "memory"), pixels
+
+    return make

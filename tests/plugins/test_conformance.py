@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import Kind, Losses, Progress, SiteStatistics, StepBatch
+from deepnoise_core.contracts import Kind, Losses, Progress, Role, SiteStatistics, StepBatch
+from deepnoise_core.data.statistics import Pools
 from deepnoise_core.testing import (
     augmentations,
     backbones,
@@ -22,10 +23,11 @@ from deepnoise_core.testing import (
 )
 from deepnoise_plugins.deepnoise_views.augmentation import DeepNoiseViews
 from deepnoise_plugins.deepnoise_views.options import ViewsOptions
+from deepnoise_plugins.intensity.options import ScaleOptions
+from deepnoise_plugins.intensity.scaled import Scale
+from deepnoise_plugins.intensity.z_score import ZScore
 from deepnoise_plugins.mean_teacher.options import MeanTeacherOptions
 from deepnoise_plugins.mean_teacher.strategy import MeanTeacher
-from deepnoise_plugins.zscore.group import PlateZScore
-from deepnoise_plugins.zscore.options import ZScoreOptions
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import build
 from deepnoise_registry.discovery import discover
@@ -45,9 +47,19 @@ LAWS: Mapping[Kind, tuple[Law, ...]] = {
 FURTHER: list[Setting] = [
     (Kind.HEAD, "linear", {"dropout": 0.3}),
     (Kind.HEAD, "arcface", {"margin": 1.2}),
-    (Kind.NORMALIZER, "site", {"jitter": 0.1}),
-    (Kind.NORMALIZER, "plate", {"jitter": 0.1}),
-    (Kind.NORMALIZER, "experiment", {"jitter": 0.1}),
+    (Kind.NORMALIZER, "z-score", {"level": "site", "jitter": 0.1}),
+    (Kind.NORMALIZER, "z-score", {"level": "experiment", "jitter": 0.1}),
+    (Kind.NORMALIZER, "z-score", {"reference": "negative_controls"}),
+    (Kind.NORMALIZER, "robust", {"level": "site"}),
+    (Kind.NORMALIZER, "robust", {"level": "cell_type", "reference": "controls"}),
+    (Kind.NORMALIZER, "min-max", {"level": "site"}),
+    (Kind.NORMALIZER, "percentile", {"level": "site", "jitter": 0.1}),
+    (Kind.NORMALIZER, "percentile", {"level": "screen", "low": 2.0, "high": 98.0}),
+    (Kind.NORMALIZER, "log", {"level": "site"}),
+    (Kind.NORMALIZER, "log", {"reference": "controls", "minimum": 20, "few": "wider"}),
+    (Kind.NORMALIZER, "flat-field", {"level": "site", "jitter": 0.1}),
+    (Kind.NORMALIZER, "flat-field", {"level": "screen", "illumination": "plate", "dark": 10.0}),
+    (Kind.NORMALIZER, "flat-field", {"reference": "negative_controls", "degree": 2}),
     (Kind.STRATEGY, "mean-teacher", {"publish": "student", "buffers": "average", "reduction": "class_sum"}),
     (Kind.STRATEGY, "mean-teacher", {"buffers": "copy", "student_view": "normal", "teacher_view": "easy"}),
     (Kind.STRATEGY, "supervised", {"label_smoothing": 0.1, "view": "hard"}),
@@ -223,7 +235,14 @@ def test_a_broken_augmentation_is_caught(broken: type[DeepNoiseViews], law: Law,
         law(lambda: broken(ViewsOptions()))
 
 
-class _BatchZScore(PlateZScore):
+@pytest.mark.parametrize("reference", ["negative_controls", "controls"])
+@pytest.mark.parametrize("name", ["z-score", "robust", "min-max", "percentile", "log", "flat-field"])
+def test_normalizers_of_controls_see_no_other_well(name: str, reference: str) -> None:
+    roles = {Role.NEGATIVE_CONTROL} | ({Role.POSITIVE_CONTROL} if reference == "controls" else set())
+    normalizers.only_reference_wells_are_measured(factory(Kind.NORMALIZER, name, {"reference": reference}), roles)
+
+
+class _BatchZScore(ZScore):
     """Standardizes by the batch at hand, as batch norm does."""
 
     def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
@@ -231,31 +250,95 @@ class _BatchZScore(PlateZScore):
         return made - made.mean(dim=(0, 2, 3), keepdim=True)
 
 
-class _FirstSites(PlateZScore):
+class _FirstSites(ZScore):
     """Fits on the sites that happen to come first."""
 
     def fit(self, statistics: SiteStatistics) -> None:
         super().fit(statistics)
-        self._mean = self._mean + statistics.mean[0].mean()
+        self._centre = self._centre + statistics.total[0].mean() / statistics.count[0]
 
 
-class _BareZScore(PlateZScore):
+class _HastySums(ZScore):
+    """Adds up what it should pool, in the order of the rows and in single precision."""
+
+    def pooled(self, statistics: SiteStatistics, pools: Pools) -> Scale:
+        totals = statistics.total.astype(np.float32)
+        means = [totals[sites].cumsum(axis=0)[-1] / statistics.count[sites].sum() for sites in pools.sites]
+        return np.stack(means).astype(np.float64), super().pooled(statistics, pools)[1]
+
+
+class _RunningZScore(ZScore):
+    """Goes on from the last fit, as an average over screens would."""
+
+    def fit(self, statistics: SiteStatistics) -> None:
+        before = self._centre
+        super().fit(statistics)
+        if len(before):
+            self._centre = (self._centre + before.mean(axis=0)) / 2
+
+
+class _Needy(ZScore):
+    """Says that it needs nothing, and is fitted all the same."""
+
+    def __init__(self, options: ScaleOptions) -> None:
+        super().__init__(options)
+        self.needs = ()
+
+
+class _AnyRow(ZScore):
+    """Takes a row that it does not know for one that it does."""
+
+    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
+        return super().__call__(images, rows % len(self._pool), keys)
+
+
+class _BareZScore(ZScore):
     """Divides by the spread without looking at it."""
 
     def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
-        group = self._group[rows]
-        mean, std = self._mean[group][:, :, None, None], self._std[group][:, :, None, None]
-        return (images.float() - mean) / std
+        pool = self._pool[rows.numpy()]
+        centre, spread = (torch.from_numpy(each[pool])[:, :, None, None] for each in (self._centre, self._spread))
+        return ((images - centre) / spread).float()
+
+
+class _HalfPrecision(ZScore):
+    """Cannot hold a saturated 16-bit channel."""
+
+    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
+        return super().__call__(images, rows, keys) + 0 * images.half().float()
+
+
+class _AmbientJitter(ZScore):
+    """Draws from torch's generator in training."""
+
+    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
+        made = super().__call__(images, rows, keys)
+        return made if keys is None else made * torch.rand(())
+
+
+class _GreedyZScore(ZScore):
+    """Writes into images that are float32 already."""
+
+    def values(self, images: Tensor, rows: NDArray[np.int64]) -> Tensor:
+        return images.float()
 
 
 @pytest.mark.parametrize(
     ("broken", "law", "message"),
     [
-        (_BatchZScore, normalizers.an_image_stands_alone, "changes with the others"),
+        (_GreedyZScore, normalizers.raw_images_are_left_alone, "writes into its input"),
+        (_HalfPrecision, normalizers.a_constant_channel_stays_finite, "infinite or not a number"),
+        (_Needy, normalizers.what_is_asked_for_suffices, "more than it needs"),
         (_FirstSites, normalizers.the_fit_ignores_the_order_of_sites, "order of sites"),
+        (_HastySums, normalizers.the_fit_ignores_the_order_of_sites, "order of sites"),
+        (_RunningZScore, normalizers.a_second_fit_forgets_the_first, "fitted before"),
+        (_AnyRow, normalizers.unknown_rows_are_refused, "not fitted"),
         (_BareZScore, normalizers.a_constant_channel_stays_finite, "constant channel"),
+        (_AmbientJitter, normalizers.evaluation_is_not_random, "same keys the result is random"),
+        (_BatchZScore, normalizers.an_image_stands_alone, "changes with the others"),
+        (ZScore, normalizers.only_reference_wells_are_measured, "beyond the reference"),
     ],
 )
-def test_a_broken_normalizer_is_caught(broken: type[PlateZScore], law: Law, message: str) -> None:
+def test_a_broken_normalizer_is_caught(broken: type[ZScore], law: Law, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
-        law(lambda: broken(ZScoreOptions(jitter=0.1)))
+        law(lambda: broken(ScaleOptions(jitter=0.1)))

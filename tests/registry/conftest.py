@@ -103,7 +103,7 @@ def catalogue() -> Catalogue:
     acme: dict[Kind, dict[str, type[Options]]] = {
         Kind.BACKBONE: {"tinynet": Width, "timm": Model, "twin": Width},
         Kind.HEAD: {"linear": NoOptions, "arcface": Margin},
-        Kind.NORMALIZER: {"plate": Jitter, "none": NoOptions},
+        Kind.NORMALIZER: {"z-score": Jitter, "none": NoOptions},
         Kind.AUGMENTATION: {"deepnoise": NoOptions},
         Kind.STRATEGY: {"supervised": NoOptions, "mean-teacher": Teacher},
         Kind.POSTPROCESSOR: {"site-mean": NoOptions, "plate-group": Threshold},

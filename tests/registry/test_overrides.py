@@ -50,7 +50,7 @@ def test_a_part_of_a_default_can_be_set(changed: Change) -> None:
         "postprocessors.0.name=plate-group",
         text="name: x\nbackbone: tinynet\n",
     )
-    assert (recipe.normalizer.name, recipe.normalizer.options) == ("plate", {"jitter": 0.2})
+    assert (recipe.normalizer.name, recipe.normalizer.options) == ("z-score", {"jitter": 0.2})
     assert recipe.postprocessors[0].options == {"threshold": 0.001}
 
 

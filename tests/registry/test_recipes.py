@@ -42,7 +42,7 @@ data:
 reader: rxrx1
 backbone: {name: timm, options: {model: resnet10t}}
 head: {name: arcface, options: {scale: 20}}
-normalizer: {name: plate, options: {jitter: 1e-1}}
+normalizer: {name: z-score, options: {jitter: 1e-1}}
 augmentation: deepnoise
 strategy:
   name: mean-teacher
@@ -65,7 +65,7 @@ def test_defaults_are_written_out(catalogue: Catalogue) -> None:
     assert notes == ()
     assert recipe.backbone == ComponentReference(name="tinynet", options={"width": 8, "label": ""})
     assert recipe.head.name == "linear"
-    assert recipe.normalizer == ComponentReference(name="plate", options={"jitter": 0.0})
+    assert recipe.normalizer == ComponentReference(name="z-score", options={"jitter": 0.0})
     assert recipe.strategy.name == "supervised"
     assert [one.name for one in recipe.postprocessors] == ["site-mean"]
     assert recipe.reader is None

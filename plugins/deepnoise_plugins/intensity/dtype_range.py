@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepnoise_core.contracts import SiteStatistics
-from deepnoise_plugins.zscore.options import NoneOptions
+from deepnoise_plugins.intensity.options import NoneOptions
 
 
 class DtypeRange:

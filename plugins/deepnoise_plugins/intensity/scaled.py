@@ -1,69 +1,110 @@
-"""z-scores over all sites of a plate or an experiment."""
+"""What the normalizers share: each channel minus a centre, over a spread, of an image or of a pool of sites."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepnoise_core.contracts import Measure, SiteStatistics
-from deepnoise_core.data.statistics import pooled_moments
-from deepnoise_plugins.zscore.jitter import jittered, standardized
-from deepnoise_plugins.zscore.options import ZScoreOptions
+from deepnoise_core.contracts import Level, Measure, ReferenceWells, SiteStatistics
+from deepnoise_core.contracts.errors import StatisticsError
+from deepnoise_core.data.names import some_of
+from deepnoise_core.data.statistics import Pools, reference_pools
+from deepnoise_plugins.intensity.affine import standardize
+from deepnoise_plugins.intensity.jitter import jittered
+from deepnoise_plugins.intensity.options import ScaleOptions
+
+Scale = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Centre and spread of each pool or image and of each channel, float64 [P, C] or [B, C] each."""
 
 
-class GroupZScore:
-    """Each channel minus its group's mean, over its group's standard deviation (ddof 0).
+class Scaled(ABC):
+    """(x − centre) / spread, where both are of the image itself (level `site`) or of a pool of reference sites.
 
-    All sites of a group count, whatever their role or label: on plates of a test screen that makes the result
-    transductive, though label-free.
+    No label is looked at. Sites of a test screen are measured by sites of that screen, however, so every level
+    but `site` is transductive.
     """
 
-    needs = (Measure.MOMENTS,)
-    notes = ()
-    transductive = "group statistics"
+    measure: Measure
 
-    def __init__(self, options: ZScoreOptions) -> None:
+    def __init__(self, options: ScaleOptions) -> None:
         self.options = options
-        self._group = torch.empty(0, dtype=torch.int64)
-        self._mean = torch.empty(0)
-        self._std = torch.empty(0)
+        self.needs: tuple[Measure, ...] = () if options.level == "site" else (self.measure,)
+        self.transductive = used(options.level, options.reference)
+        self.notes: tuple[str, ...] = ()
+        self._pool = np.zeros(0, dtype=np.int64)
+        self._centre = self._spread = np.zeros((0, 0))
 
-    def groups(self, statistics: SiteStatistics) -> NDArray[np.str_]:
-        """The name of each row's group, [N]."""
-        raise NotImplementedError
+    @abstractmethod
+    def pooled(self, statistics: SiteStatistics, pools: Pools) -> Scale:
+        """Centre and spread of the values of each pool."""
+
+    @abstractmethod
+    def own(self, images: Tensor, values: Tensor) -> Scale:
+        """Centre and spread of each image: raw [B, C, H, W], and as values."""
+
+    def values(self, images: Tensor, rows: NDArray[np.int64]) -> Tensor:
+        """What is centred and divided, as a new float32 tensor [B, C, H, W]."""
+        return images.to(torch.float32, copy=True)
 
     def fit(self, statistics: SiteStatistics) -> None:
-        """Pool the moments of each group's sites, in float64."""
-        names, group = np.unique(self.groups(statistics), return_inverse=True)
-        pooled = pooled_moments(statistics, group.astype(np.int64), len(names))
-        self._group = torch.from_numpy(group.astype(np.int64))
-        self._mean = torch.from_numpy(pooled.mean).float()
-        self._std = torch.from_numpy(pooled.std).float()
+        """Measure each pool of reference sites, exactly; nothing where an image is measured by itself.
+
+        Raises:
+            StatisticsError: a group has too few reference sites, or, where that is an error, no spread.
+        """
+        if self.options.level == "site":
+            return
+        pools = self.pools(statistics, self.options.level)
+        self._pool = pools.of_row
+        self._centre, self._spread = self.pooled(statistics, pools)
+        self.notes = (*pools.notes, *self._without_spread(self._spread, pools.names))
 
     def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
-        """Normalized images, float32 [B, C, H, W]."""
-        group = self._group[rows.cpu()]
-        mean, std = self._mean[group], self._std[group]
-        mean, std = jittered(mean, std, keys, self.options.jitter)
-        return standardized(images, mean.to(images.device), std.to(images.device))
+        """Normalized images, float32 [B, C, H, W].
+
+        Raises:
+            StatisticsError: an image that is measured by itself has no spread, where that is an error.
+        """
+        numbers = rows.cpu().numpy()
+        values = self.values(images, numbers)
+        if self.options.level == "site":
+            centre, spread = self.own(images, values)
+            self._without_spread(spread, [f"the image of row {row}" for row in numbers])
+        else:
+            centre, spread = self._centre[self._pool[numbers]], self._spread[self._pool[numbers]]
+        centre, spread = jittered(centre, np.where(spread > 0, spread, 1.0), keys, self.options.jitter)
+        return standardize(values, centre, spread)
+
+    def pools(self, statistics: SiteStatistics, level: Level) -> Pools:
+        """The pool of reference sites that each row is measured by."""
+        options = self.options
+        return reference_pools(
+            statistics, level, options.reference, minimum=options.enough, wider=options.few == "wider"
+        )
+
+    def _without_spread(self, spread: NDArray[np.float64], names: Sequence[str]) -> list[str]:
+        """One line for each channel that cannot be scaled somewhere."""
+        flat = [
+            f"channel {channel + 1} has no spread in {some_of(names[place] for place in places)}"
+            for channel, column in enumerate(spread.T <= 0)
+            if (places := np.flatnonzero(column).tolist())
+        ]
+        if flat and self.options.constant == "error":
+            raise StatisticsError(f"{'; '.join(flat)}: leave these out, or let constant be centre")
+        return [f"{line}, and is only centred there" for line in flat]
 
 
-class PlateZScore(GroupZScore):
-    """The group is the plate of its experiment."""
-
-    transductive = "plate statistics"
-
-    def groups(self, statistics: SiteStatistics) -> NDArray[np.str_]:
-        """Plate numbers repeat from experiment to experiment, so both make the name."""
-        return np.char.add(np.char.add(statistics.experiment, "\x1f"), statistics.plate)
-
-
-class ExperimentZScore(GroupZScore):
-    """The group is the experiment."""
-
-    transductive = "experiment statistics"
-
-    def groups(self, statistics: SiteStatistics) -> NDArray[np.str_]:
-        """The experiment's own name."""
-        return statistics.experiment
-
+def used(level: Literal["site"] | Level, reference: ReferenceWells) -> str:
+    """What of a test screen these settings use; nothing where a site is measured by itself."""
+    if level == "site":
+        return ""
+    word = level.replace("_", " ")
+    if reference == "all":
+        return f"{word} statistics"
+    return f"{reference.replace('_', ' ')} of {'the' if level == 'screen' else 'each'} {word}"

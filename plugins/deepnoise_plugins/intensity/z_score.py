@@ -1,29 +1,46 @@
-"""z-score within a site."""
+"""z-scores."""
+
+from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from torch import Tensor
 
-from deepnoise_core.contracts import SiteStatistics
-from deepnoise_plugins.zscore.jitter import jittered, standardized
-from deepnoise_plugins.zscore.options import ZScoreOptions
+from deepnoise_core.contracts import Measure, SiteStatistics
+from deepnoise_core.data.statistics import Pools, pool_moments
+from deepnoise_plugins.intensity.scaled import Scale, Scaled
 
 
-class SiteZScore:
-    """Each channel of each image minus its own mean, over its own standard deviation (ddof 0)."""
+class ZScore(Scaled):
+    """Each channel minus the mean, over the standard deviation (ddof 0)."""
 
-    needs = ()
-    notes = ()
-    transductive = ""
+    measure = Measure.MOMENTS
 
-    def __init__(self, options: ZScoreOptions) -> None:
-        self.options = options
+    def pooled(self, statistics: SiteStatistics, pools: Pools) -> Scale:
+        """Mean and standard deviation of each pool, correctly rounded."""
+        moments = pool_moments(statistics, pools)
+        return moments.mean, moments.std
 
-    def fit(self, statistics: SiteStatistics) -> None:
-        """Nothing is fitted: an image brings its own statistics."""
+    def own(self, images: Tensor, values: Tensor) -> Scale:
+        """Mean and standard deviation of each image's values."""
+        return image_moments(values)
 
-    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
-        """Normalized images, float32 [B, C, H, W]."""
-        pixels = images.double().flatten(2)
-        mean, std = pixels.mean(dim=2).float(), pixels.std(dim=2, correction=0).float()
-        return standardized(images, *jittered(mean, std, keys, self.options.jitter))
+
+def image_moments(values: Tensor) -> Scale:
+    """Mean and standard deviation (ddof 0) of each channel of each image, float32 [B, C, H, W].
+
+    Both are taken about a number near the mean, where float32 is as exact as the spread asks for; not every
+    device has float64.
+    """
+    found = torch.stack([_about_the_mean(image.flatten(1)) for image in values]).cpu().numpy().astype(np.float64)
+    near, rest, square, least, largest = found.transpose(1, 0, 2)
+    variance = np.maximum(square - rest**2, 0.0)
+    return near + rest, np.where(largest > least, np.sqrt(variance), 0.0)
+
+
+def _about_the_mean(planes: Tensor) -> Tensor:
+    """A number near each plane's mean, mean and mean square about it, and extremes, for planes [C, H · W]."""
+    near = planes.mean(dim=1, keepdim=True).round()
+    centred = planes - near
+    square = centred.square().mean(dim=1)
+    return torch.stack([near[:, 0], centred.mean(dim=1), square, *planes.aminmax(dim=1)])

@@ -54,7 +54,7 @@ class Recipe(Options):
     backbone: ComponentReference = Field(description="from images to features")
     head: ComponentReference = Field(ComponentReference(name="linear"), description="from features to logits")
     normalizer: ComponentReference = Field(
-        ComponentReference(name="plate"), description="brings plates to one intensity scale"
+        ComponentReference(name="z-score"), description="brings plates to one intensity scale"
     )
     augmentation: ComponentReference = Field(
         ComponentReference(name="deepnoise"), description="makes the random views"
