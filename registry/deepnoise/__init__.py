@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         load,
         load_recipe,
         open_screen,
+        pack,
         simulate,
         train,
     )
@@ -35,6 +36,7 @@ __all__ = [
     "load",
     "load_recipe",
     "open_screen",
+    "pack",
     "simulate",
     "train",
 ]

@@ -36,7 +36,7 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(screen.app, name="screen")
 
-_SPREADING = ("--set",)
+_SPREADING = ("--set", "--option")
 
 
 def spread(words: Iterable[str]) -> Sequence[str]:

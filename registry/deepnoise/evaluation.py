@@ -42,10 +42,13 @@ def evaluate_folder(path: Path, catalogue: Catalogue, screen: Screen | None = No
     """
     predictions, provenance = read_predictions(path)
     if screen is None:
-        source = Path(str(provenance["screen"]))
-        if not source.exists():
+        source = str(provenance["screen"])
+        if "://" not in source and not Path(source).exists():
             raise PredictionsError(f"{path}: its screen {source} is not there; name it with --screen")
-        screen = open_screen(source, catalogue, ComponentReference(name=str(provenance["reader"])))
+        reader = ComponentReference(
+            name=str(provenance["reader"]), options=dict(provenance.get("reader_options", {}))
+        )
+        screen = open_screen(source, catalogue, reader)
     return evaluate_predictions(predictions, screen, str(provenance["target"]))
 
 

@@ -55,6 +55,7 @@ def _provenance(model: Model, screen: Screen) -> dict[str, object]:
         "manifest_sha256": sha256_of(bundle.path / MANIFEST),
         "screen": screen.source,
         "reader": screen.reader,
+        "reader_options": dict(bundle.recipe.reader.options) if bundle.recipe.reader else {},
         "target": bundle.recipe.data.target,
         "split": bundle.manifest.training["split"],
         "trained_transductively_on": bundle.manifest.training["transductive"],

@@ -110,7 +110,7 @@ def train_run(
 
 def resume_run(
     out: Path,
-    screen: Path | None,
+    screen: Path | str | None,
     catalogue: Catalogue,
     *,
     device: DeviceName = "auto",

@@ -13,7 +13,8 @@ EXAMPLE = "Example: deepnoise evaluate predictions --json"
 def run(
     predictions: Annotated[Path, typer.Argument(help="Folder that deepnoise predict wrote.")],
     screen: Annotated[
-        Path | None, typer.Option(help="Screen with the labels; the predicted one where not given.")
+        str | None,
+        typer.Option(metavar="PATH", help="Screen with the labels; the predicted one where not given."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

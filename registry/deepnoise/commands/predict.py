@@ -12,7 +12,7 @@ EXAMPLE = "Example: deepnoise predict runs/first --screen screens/demo --out pre
 
 def run(
     model: Annotated[Path, typer.Argument(help="Folder of a run or a bundle.")],
-    screen: Annotated[Path, typer.Option(help="Folder of plates.")],
+    screen: Annotated[str, typer.Option(metavar="PATH", help="Folder of plates, or the URL of a pack.")],
     out: Annotated[Path, typer.Option(help="Folder to write; must not exist yet.")],
     part: Annotated[
         str, typer.Option(help="Wells to predict: all, train, validation, or test (never seen with labels).")

@@ -12,7 +12,9 @@ EXAMPLE = "Example: deepnoise train demo --screen screens/demo --out runs/first 
 
 def run(
     recipe: Annotated[str | None, typer.Argument(help="Built-in name or YAML file.")] = None,
-    screen: Annotated[Path | None, typer.Option(help="Folder of plates.")] = None,
+    screen: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Folder of plates, or the URL of a pack.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; must not exist yet.")] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")
