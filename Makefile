@@ -15,11 +15,11 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench bench-data clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## simulate a screen, train, predict and compare, in minutes; writes ./demo (or OUT=folder)
 	@if [ -e "$(OUT)" ]; then echo "$(OUT) is there already; look at it, or: make demo OUT=another" >&2; exit 2; fi
@@ -35,7 +35,12 @@ lint: $(READY) ## style, types and import rules
 	.venv/bin/lint-imports
 
 bench: $(READY) ## every benchmark, one after another; results go to benchmarks/results
+	$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[dev,bench]'
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+
+bench-data: $(READY) ## the benchmark of loading alone, with the libraries that it compares
+	$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[dev,bench]'
+	$(PY) benchmarks/data.py
 
 clean: ## remove .venv, caches and builds; runs and demos stay
 	rm -rf .venv build dist .coverage .coverage.* htmlcov

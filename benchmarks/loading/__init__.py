@@ -1,0 +1,1 @@
+"""What `benchmarks/data.py` compares: the same sites through several loaders."""
