@@ -38,9 +38,14 @@ def image_histogram(image: Tensor) -> NDArray[np.int64]:
     """Pixels of each value in each channel of a raw image [C, H, W], int64 [C, 256] or [C, 65536]."""
     bins = 256 if image.dtype == torch.uint8 else 65536
     planes = image.flatten(1)
-    if planes.device.type == "cpu":
-        whole = planes.numpy() if planes.dtype == torch.uint8 else planes.long().numpy()
-        return np.stack([np.bincount(plane, minlength=bins) for plane in whole])
+    if planes.device.type != "cpu":
+        return counted_on_device(planes, bins)
+    values = planes.numpy() if planes.dtype == torch.uint8 else planes.long().numpy()
+    return np.stack([np.bincount(plane, minlength=bins) for plane in values])
+
+
+def counted_on_device(planes: Tensor, bins: int) -> NDArray[np.int64]:
+    """Pixels of each value in each plane [C, n], int64 [C, bins]; planes stay where they are."""
     first = bins * torch.arange(len(planes), device=planes.device)[:, None]
     counts = torch.bincount((planes.long() + first).flatten(), minlength=bins * len(planes))
     return counts.reshape(len(planes), bins).cpu().numpy()
