@@ -77,8 +77,12 @@ def test_plates_that_differ_tenfold_become_alike(screen: Screen) -> None:
 def test_most_plates_of_rxrx1_have_one_negative_control_so_their_experiments_help(shared: Shared) -> None:
     sites = RxRx1Reader(RxRx1Options()).open(shared("rxrx1_metadata")).sites
     nothing = np.zeros((sites.height, 6), dtype=np.int64)
-    names = [sites[name].to_numpy().astype(str) for name in ("experiment", "plate", "cell_type", "role")]
-    statistics = SiteStatistics(nothing[:, 0], nothing, nothing.astype(np.uint64), *names)
+    experiment, plate, cell_type, role = (
+        sites[name].to_numpy().astype(str) for name in ("experiment", "plate", "cell_type", "role")
+    )
+    statistics = SiteStatistics(
+        nothing[:, 0], nothing, nothing.astype(np.uint64), experiment, plate, cell_type, role
+    )
     assert len(reference_pools(statistics, "plate", "all").sites) == 204
     controls = reference_pools(statistics, "plate", "controls", minimum=40)
     assert min(map(len, controls.sites)) >= 40

@@ -33,14 +33,14 @@ def image_moments(values: Tensor) -> Scale:
     device has float64.
     """
     found = torch.stack([_about_the_mean(image.flatten(1)) for image in values]).cpu().numpy().astype(np.float64)
-    near, rest, square, least, largest = found.transpose(1, 0, 2)
-    variance = np.maximum(square - rest**2, 0.0)
+    near, rest, length, least, largest = found.transpose(1, 0, 2)
+    variance = np.maximum(length**2 / values[0, 0].numel() - rest**2, 0.0)
     return near + rest, np.where(largest > least, np.sqrt(variance), 0.0)
 
 
 def _about_the_mean(planes: Tensor) -> Tensor:
-    """A number near each plane's mean, mean and mean square about it, and extremes, for planes [C, H · W]."""
+    """A number near each plane's mean, mean and length about it, and extremes, for planes [C, H · W]: [5, C]."""
     near = planes.mean(dim=1, keepdim=True).round()
     centred = planes - near
-    square = centred.square().mean(dim=1)
-    return torch.stack([near[:, 0], centred.mean(dim=1), square, *planes.aminmax(dim=1)])
+    length = torch.linalg.vector_norm(centred, dim=1)
+    return torch.stack([near[:, 0], centred.mean(dim=1), length, planes.amin(dim=1), planes.amax(dim=1)])
