@@ -18,7 +18,7 @@ class NoneOptions(NoOptions):
 class ScaleOptions(Options):
     """Which pixels an image is measured by."""
 
-    level: Literal["site"] | Level = Field(
+    level: Literal["site", "plate", "experiment", "cell_type", "screen"] = Field(
         "plate",
         description="pixels of the site alone, or of all sites of its plate, experiment, cell_type or screen",
     )
