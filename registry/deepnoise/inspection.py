@@ -1,7 +1,8 @@
-"""What a screen holds, at a look: counts, channels, sizes, and the layout of a plate."""
+"""What a screen holds, at a look: counts, channels and sizes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,16 +11,8 @@ import polars as pl
 from deepnoise_core.contracts import Role, Screen
 from deepnoise_core.contracts.errors import ImageError
 from deepnoise_core.data.names import natural_key
-from deepnoise_core.data.plate_format import row_name, smallest_format, well_position
 
-_MARKS = {
-    Role.TREATMENT.value: "o",
-    Role.POSITIVE_CONTROL.value: "+",
-    Role.NEGATIVE_CONTROL.value: "-",
-    Role.UNTREATED.value: "u",
-    Role.UNKNOWN.value: "?",
-}
-_EMPTY = "."
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 @dataclass(frozen=True)
@@ -29,27 +22,35 @@ class Inspection:
     Attributes:
         source: where it came from.
         reader: who opened it.
+        options: the reader's options.
         sites: usable sites.
         dropped: sites that the reader left out.
+        sites_per_well: fewest and most usable sites of a well.
         wells: wells with a usable site.
         plates: plates of all experiments.
         experiments: their number.
         perturbations: different treatments that the table names.
         channels: names, in the order of the store.
+        stains: channel → its dye or antibody, where known.
         image: height, width and dtype of a site; None where there are no images.
-        by: column → value → wells, for experiment, cell type, role and dataset.
+        bits: of a pixel; None where there are no images.
+        by: column → value → wells, for cell type, role, dataset and experiment.
     """
 
     source: str
     reader: str
+    options: dict[str, Any]
     sites: int
     dropped: int
+    sites_per_well: tuple[int, int]
     wells: int
     plates: int
     experiments: int
     perturbations: int
     channels: tuple[str, ...]
+    stains: dict[str, str]
     image: tuple[int, int, str] | None
+    bits: int | None
     by: dict[str, dict[str, int]]
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,44 +58,64 @@ class Inspection:
         return asdict(self)
 
 
-def inspect_screen(screen: Screen) -> Inspection:
-    """Count what a screen holds; of the images only one header is read."""
+def inspect_screen(screen: Screen, options: Mapping[str, Any] | None = None) -> Inspection:
+    """Count what a screen holds; of the images only one header is read.
+
+    Args:
+        screen: N sites.
+        options: what its reader was told.
+    """
     wells = screen.sites.unique("well_id")
     treated = wells.filter(pl.col("role") == Role.TREATMENT.value)["perturbation"]
+    views = screen.sites["well_id"].value_counts()["count"].to_list()
+    image = _image(screen)
     return Inspection(
         source=screen.source,
         reader=screen.reader,
+        options=dict(options or {}),
         sites=len(screen),
         dropped=len(screen.dropped),
+        sites_per_well=(min(views), max(views)),
         wells=wells.height,
         plates=wells.select("experiment", "plate").n_unique(),
         experiments=wells["experiment"].n_unique(),
         perturbations=treated.drop_nulls().n_unique(),
         channels=screen.channels,
-        image=_image(screen),
-        by={column: _counts(wells[column]) for column in ("experiment", "cell_type", "role", "dataset")},
+        stains={name: screen.stains[name] for name in screen.channels if name in screen.stains},
+        image=None if image is None else (*image[:2], str(image[2])),
+        bits=None if image is None else 8 * image[2].itemsize,
+        by={column: _counts(wells[column]) for column in ("cell_type", "role", "dataset", "experiment")},
     )
 
 
-def plate_lines(screen: Screen, experiment: str, plate: str) -> list[str]:
-    """One plate as text: a letter a row, a mark a well, and a last line that says what the marks mean."""
-    own = screen.sites.filter((pl.col("experiment") == experiment) & (pl.col("plate") == plate)).unique("well")
-    marks = {well_position(well): _MARKS[role] for well, role in own.select("well", "role").iter_rows()}
-    height, width = smallest_format(1 + max(down for down, _ in marks), 1 + max(across for _, across in marks))
-    lines = [
-        f"{row_name(row):>2} " + "".join(marks.get((row, column), _EMPTY) for column in range(width))
-        for row in range(height)
+def fact_rows(found: Inspection) -> list[list[str]]:
+    """The figures that stand alone, as rows of a table for people."""
+    fewest, most = found.sites_per_well
+    views = f"{most} a well" if fewest == most else f"{fewest} to {most} a well"
+    options = ", ".join(f"{name}={value}" for name, value in found.options.items() if value not in _NOTHING)
+    channels = [f"{name} ({found.stains[name]})" if name in found.stains else name for name in found.channels]
+    size = "no images here"
+    if found.image is not None:
+        height, width, dtype = found.image
+        size = f"{height} x {width} pixels of {found.bits} bits ({dtype})"
+    return [
+        ["opened by", f"{found.reader} with {options}" if options else found.reader],
+        ["sites", f"{found.sites:,} usable, {views}; {found.dropped:,} left out"],
+        ["wells", f"{found.wells:,}"],
+        ["plates", f"{found.plates:,}"],
+        ["experiments", f"{found.experiments:,}"],
+        ["treatments", f"{found.perturbations:,}"],
+        ["channels", "\n".join(f"{number} {name}" for number, name in enumerate(channels, start=1))],
+        ["images", size],
     ]
-    used = [f"{mark} {role.replace('_', ' ')}" for role, mark in _MARKS.items() if mark in marks.values()]
-    return [f"plate {plate} of {experiment}", *lines, "   " + ", ".join([*used, f"{_EMPTY} no site"])]
 
 
-def _image(screen: Screen) -> tuple[int, int, str] | None:
+def _image(screen: Screen) -> tuple[int, int, Any] | None:
     try:
         _, height, width = screen.store.shape
-        return height, width, str(screen.store.dtype)
     except ImageError:
         return None
+    return height, width, screen.store.dtype
 
 
 def _counts(column: pl.Series) -> dict[str, int]:

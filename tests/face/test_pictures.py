@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -11,7 +12,9 @@ import deepnoise as dn
 from deepnoise.pictures.curves import draw_curves
 from deepnoise.pictures.montage import draw_montage
 from deepnoise.pictures.plate_map import draw_plate_maps
-from deepnoise_core.contracts import Predictions, Stage
+from deepnoise_core.contracts import Predictions, Screen, Stage
+from deepnoise_core.data.sites import site_table
+from deepnoise_core.data.stores import ArrayStore
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -57,3 +60,18 @@ def test_a_montage_shows_experiments_and_channels(tmp_path: Path) -> None:
     draw_montage(dn.simulate("tiny"), tmp_path / "sites.png")
     width, height = size(tmp_path / "sites.png")
     assert width > height > 400
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 9, 9), (1, 3, 20, 60), (7, 12, 40, 10)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_montage_fits_any_screen(shape: tuple[int, ...], dtype: type, tmp_path: Path) -> None:
+    sites, channels, *_ = shape
+    table = pl.DataFrame(
+        {"experiment": "A", "plate": "1", "well": [f"A{i + 1}" for i in range(sites)], "site": 1}
+    )
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape, dtype=dtype)
+    pixels[0] = 3
+    names = tuple(f"channel {number}" for number in range(channels))
+    screen = Screen(site_table(table, "table"), names, ArrayStore(pixels), "here", stains={names[0]: "a dye"})
+    draw_montage(screen, tmp_path / "sites.png")
+    assert max(size(tmp_path / "sites.png")) < 4000
