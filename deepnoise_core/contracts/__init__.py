@@ -18,6 +18,7 @@ from deepnoise_core.contracts.predictions import (
     Predictions,
     Stage,
 )
+from deepnoise_core.contracts.readers import ReaderOptions
 from deepnoise_core.contracts.screens import (
     SITE_COLUMNS,
     DroppedSite,
@@ -69,6 +70,7 @@ __all__ = [
     "PlateDesign",
     "Predictions",
     "Progress",
+    "ReaderOptions",
     "ReferenceWells",
     "Role",
     "ScheduleOptions",

@@ -4,17 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deepnoise_core.contracts import Options
+from deepnoise_core.contracts import Level, Options, ReferenceWells
 
-Level = Literal["plate", "experiment", "cell_type", "screen"]
-ReferenceName = Literal["negative_controls", "controls", "all"]
 Basis = Literal["pca", "zca", "pca_cor", "zca_cor"]
 
 
 class ReferenceOptions(Options):
     """Which wells show what is technical alone."""
 
-    reference: ReferenceName = Field(
+    reference: ReferenceWells = Field(
         "negative_controls",
         description="wells to measure by: negative_controls, controls (positive ones too) or all",
     )

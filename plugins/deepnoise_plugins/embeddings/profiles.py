@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise_core.contracts import Predictions
+from deepnoise_core.contracts import Level, Predictions
 from deepnoise_core.contracts.errors import PredictionsError
-from deepnoise_plugins.embeddings.options import Level
 
 NOISE = 1e-6
 """Share of a value below which variation is rounding: float32 carries seven digits."""

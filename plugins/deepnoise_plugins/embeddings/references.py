@@ -8,13 +8,12 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise_core.contracts import Role
+from deepnoise_core.contracts import Level, ReferenceWells, Role
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.data.names import some_of
-from deepnoise_plugins.embeddings.options import Level, ReferenceName
 from deepnoise_plugins.embeddings.profiles import Groups, Profiles, role_counts
 
-_ROLES: dict[ReferenceName, tuple[Role, ...]] = {
+_ROLES: dict[ReferenceWells, tuple[Role, ...]] = {
     "negative_controls": (Role.NEGATIVE_CONTROL,),
     "controls": (Role.NEGATIVE_CONTROL, Role.POSITIVE_CONTROL),
     "all": tuple(Role),
@@ -35,7 +34,7 @@ class Block:
     reference: NDArray[np.int64]
 
 
-def reference_rows(profiles: Profiles, reference: ReferenceName) -> NDArray[np.int64]:
+def reference_rows(profiles: Profiles, reference: ReferenceWells) -> NDArray[np.int64]:
     """Rows of the wells that show what is technical.
 
     Raises:
@@ -53,7 +52,7 @@ def reference_rows(profiles: Profiles, reference: ReferenceName) -> NDArray[np.i
 
 
 def blocks(
-    profiles: Profiles, reference: ReferenceName, level: Level, minimum: int, *, wider: bool = False
+    profiles: Profiles, reference: ReferenceWells, level: Level, minimum: int, *, wider: bool = False
 ) -> tuple[list[Block], list[str]]:
     """Each group with its reference wells, and a note for each group that had to look further.
 
@@ -89,7 +88,7 @@ def blocks(
     return found, notes
 
 
-def used(reference: ReferenceName, level: Level) -> str:
+def used(reference: ReferenceWells, level: Level) -> str:
     """What a correction uses beyond each row, for `Predictions.transductive`."""
     by = "" if level == "screen" else f" by {level.replace('_', ' ')}"
     return f"embeddings of {_said(reference)}{by}"
@@ -105,7 +104,7 @@ def _too_few(
     groups: Groups,
     counts: NDArray[np.int64],
     pending: NDArray[np.bool_],
-    reference: ReferenceName,
+    reference: ReferenceWells,
     minimum: int,
 ) -> str:
     short = [f"{groups.names[group]}: {counts[group]}" for group in np.unique(groups.of_row[pending])]
@@ -116,5 +115,5 @@ def _too_few(
     )
 
 
-def _said(reference: ReferenceName) -> str:
+def _said(reference: ReferenceWells) -> str:
     return {"negative_controls": "negative controls", "controls": "controls", "all": "all wells"}[reference]

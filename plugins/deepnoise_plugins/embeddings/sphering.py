@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise_core.contracts import PlateDesign, Predictions
+from deepnoise_core.contracts import Level, PlateDesign, Predictions
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_plugins.embeddings.center_scale import center_and_spread
-from deepnoise_plugins.embeddings.options import Level, SpheringOptions
+from deepnoise_plugins.embeddings.options import SpheringOptions
 from deepnoise_plugins.embeddings.profiles import Profiles, open_profiles
 from deepnoise_plugins.embeddings.references import Block, blocks, used
 from deepnoise_plugins.embeddings.whitening import Axes, covariance_power, principal_axes

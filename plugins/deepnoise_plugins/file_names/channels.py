@@ -20,11 +20,11 @@ def named_channels(fields: pl.DataFrame, chosen: Mapping[str, str], root: Path) 
 
     Args:
         fields: as `read_fields` gives them.
-        chosen: the option `channels`.
+        chosen: such a mapping, from the option `channels`; may be empty.
         root: folder of the screen.
 
     Raises:
-        ScreenError: a chosen channel is in no file name, or two channels would have one name.
+        ScreenError: a chosen channel is in no file name.
     """
     first = fields.group_by("channel", maintain_order=True).agg(pl.col("name").first(), pl.col("order").min())
     files = {channel: (order or 0, name) for channel, name, order in first.iter_rows()}
@@ -37,7 +37,7 @@ def named_channels(fields: pl.DataFrame, chosen: Mapping[str, str], root: Path) 
 
 
 def require_known(chosen: Mapping[str, str], known: list[str], root: Path) -> None:
-    """Refuse channels that are not there, and two of one name.
+    """Refuse channels that are not there.
 
     Raises:
         ScreenError: names the channel and those that are there.
@@ -47,22 +47,6 @@ def require_known(chosen: Mapping[str, str], known: list[str], root: Path) -> No
             raise ScreenError(
                 f"{root}: option channels names {channel!r}{did_you_mean(channel, known)}; the images have "
                 f"{some_of(known, most=20)}"
-            )
-    if len({*chosen.values()}) < len(chosen):
-        raise ScreenError(f"{root}: option channels gives two channels one name; give each its own")
-
-
-def require_stained(stains: Mapping[str, str], channels: tuple[str, ...], root: Path) -> None:
-    """Refuse stains of channels that the screen has not.
-
-    Raises:
-        ScreenError: names the channel.
-    """
-    for name in stains:
-        if name not in channels:
-            raise ScreenError(
-                f"{root}: option stains names channel {name!r}{did_you_mean(name, channels)}; the channels are "
-                f"{some_of(channels, most=20)}"
             )
 
 

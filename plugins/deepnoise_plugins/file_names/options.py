@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from deepnoise_core.contracts import Options
-
-Name = Annotated[str, Field(min_length=1)]
+from deepnoise_core.contracts import ReaderOptions
+from deepnoise_core.contracts.readers import Name
 
 GROUPS = ("well", "row", "col", "site", "channel", "plate", "experiment", "z", "t")
 """What a pattern may find in a name."""
 
 
-class FileNamesOptions(Options):
+class FileNamesOptions(ReaderOptions):
     """How the names of image files are read, where a microscope's convention is not enough."""
 
     pattern: Name | None = Field(
@@ -26,10 +25,9 @@ class FileNamesOptions(Options):
     )
     channels: dict[Name, Name] = Field(
         {},
-        description="channel in the file names, or page (from 0) of a multi-page file → name of the channel, in "
-        "order; others are not read; all, as they are called, where empty",
+        description="channel → what the file names call it, or its page (from 0) in a multi-page file, in order; "
+        "others are not read; all, as they are called, where empty",
     )
-    stains: dict[Name, Name] = Field({}, description="stain or antibody of channels, by channel name")
     z: int | None = Field(
         None,
         description="z plane to read, as numbered in the file names, or from 0 in a multi-page file; needed "
@@ -40,14 +38,13 @@ class FileNamesOptions(Options):
         description="time point to read, as numbered in the file names, or from 0 in a multi-page file; needed "
         "where there are several",
     )
-    layout: Name | None = Field(
-        None,
-        description="plate map, CSV or Parquet, with well[, plate, experiment], perturbation, role, ...; "
-        "a relative path starts at the folder of the images",
-    )
-    missing: Literal["drop", "error"] = Field(
-        "drop", description="sites without all their images: leave out and list as dropped, or refuse the screen"
-    )
+
+    @model_validator(mode="after")
+    def _channels_differ(self) -> Self:
+        called = [*self.channels.values()]
+        if len({*called}) < len(called):
+            raise ValueError("channels takes two channels from the same files; give each its own")
+        return self
 
     @model_validator(mode="after")
     def _pattern_is_usable(self) -> Self:

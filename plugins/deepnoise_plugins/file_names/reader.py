@@ -13,8 +13,8 @@ from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.data.plate_map import with_plate_map
 from deepnoise_core.data.presence import lacking_sites
 from deepnoise_core.data.sites import site_table
+from deepnoise_core.data.stains import known_stains
 from deepnoise_core.data.stores import FileStore
-from deepnoise_plugins.file_names.channels import require_stained
 from deepnoise_plugins.file_names.conventions import CONVENTIONS, convention_of, stems
 from deepnoise_plugins.file_names.fields import read_fields
 from deepnoise_plugins.file_names.listing import holds_metadata, image_files
@@ -61,8 +61,8 @@ class FileNamesReader:
                 f"{path}: no image is named by the option pattern, e.g. {stems(files)[0]!r} is not; the pattern "
                 "must match this whole text, or all of it behind a slash"
             )
-        planes = find_planes(fields, self.options.channels, {"z": self.options.z, "t": self.options.t}, path)
-        require_stained(self.options.stains, planes.channels, path)
+        chosen = {called: name for name, called in self.options.channels.items()}
+        planes = find_planes(fields, chosen, {"z": self.options.z, "t": self.options.t}, path)
         frame = planes.sites
         if self.options.layout is not None:
             frame = with_plate_map(frame, path / self.options.layout)
@@ -84,7 +84,7 @@ class FileNamesReader:
             source=str(path),
             reader="file-names",
             dropped=(*lacking.values(), *_strangers(unread)),
-            stains=dict(self.options.stains),
+            stains=known_stains(self.options.stains, planes.channels, path),
         )
 
     def _pattern(self, files: pl.Series, path: Path) -> str:

@@ -6,27 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deepnoise_core.contracts import Options
+from deepnoise_core.contracts import ReaderOptions
 
 Index = Annotated[int, Field(ge=0)]
 
 
-class OmeZarrOptions(Options):
+class OmeZarrOptions(ReaderOptions):
     """What is read of OME-Zarr plates, and what happens to wells and images that are not there."""
 
-    missing: Literal["drop", "error"] = Field(
-        "drop",
-        description="wells and images that are listed and not there: leave out and list as dropped, or refuse",
-    )
     absent_chunks: Literal["missing", "fill"] = Field(
         "missing",
         description="images whose chunk files are not all there: they are missing (most often a copy is "
         "incomplete), or the fill value stands for them (some writers leave out black chunks)",
-    )
-    layout: str | None = Field(
-        None,
-        description="plate map, CSV or Parquet, with well[, plate, experiment], perturbation, role, ...; "
-        "a relative path starts at the folder of the plates",
     )
     plate_name: Literal["metadata", "store"] = Field(
         "metadata", description="plates are named by their metadata, or by the names of their stores"
@@ -37,4 +28,3 @@ class OmeZarrOptions(Options):
     level: Index = Field(0, description="resolution of the pyramid; 0 is the full size")
     z: Index | None = Field(None, description="z plane to read, from 0; needed where there are several")
     t: Index | None = Field(None, description="time point to read, from 0; needed where there are several")
-    stains: dict[str, str] = Field({}, description="stain or antibody of channels, by channel name")

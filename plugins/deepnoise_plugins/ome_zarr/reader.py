@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,10 @@ import polars as pl
 
 from deepnoise_core.contracts import DroppedSite, Screen
 from deepnoise_core.contracts.errors import ScreenError
-from deepnoise_core.data.names import did_you_mean, some_of
+from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plate_map import with_plate_map
 from deepnoise_core.data.sites import site_table
+from deepnoise_core.data.stains import known_stains
 from deepnoise_plugins.ome_zarr.metadata import Treatment
 from deepnoise_plugins.ome_zarr.options import OmeZarrOptions
 from deepnoise_plugins.ome_zarr.plates import Plate, find_stores, read_plate
@@ -72,7 +73,7 @@ class OmeZarrReader:
             source=str(path),
             reader="ome-zarr",
             dropped=tuple(dropped),
-            stains=self._stains(path, channels),
+            stains=known_stains(self.options.stains, channels, path),
         )
 
     def _plates(self, path: Path) -> tuple[list[Plate], list[DroppedSite]]:
@@ -111,15 +112,6 @@ class OmeZarrReader:
         if self.options.layout is not None:
             frame = with_plate_map(frame, folder / self.options.layout)
         return site_table(frame, str(path), pl.Series([one.place for one in listed]))
-
-    def _stains(self, path: Path, channels: Sequence[str]) -> Mapping[str, str]:
-        for name in self.options.stains:
-            if name not in channels:
-                raise ScreenError(
-                    f"{path}: option stains names channel {name!r}{did_you_mean(name, channels)}; "
-                    f"the channels are {some_of(channels, most=20)}"
-                )
-        return self.options.stains
 
 
 _THREADS = 8

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from deepnoise_core.contracts import Options, Role
+from deepnoise_core.contracts import ReaderOptions, Role
+from deepnoise_core.contracts.readers import Name
 
-Name = Annotated[str, Field(min_length=1)]
 SiteColumn = Literal[
     "site_id",
     "well_id",
@@ -23,7 +23,7 @@ SiteColumn = Literal[
 ]
 
 
-class TableOptions(Options):
+class TableOptions(ReaderOptions):
     """What the columns of a table mean, where the header does not tell, and where its images lie."""
 
     columns: dict[SiteColumn, Name] = Field(
@@ -35,7 +35,6 @@ class TableOptions(Options):
     channels: dict[Name, Name] = Field(
         {}, description="channel → column of its image files, in order; found by the header where not given"
     )
-    stains: dict[Name, Name] = Field({}, description="stain or antibody of channels, by channel name")
     roles: dict[str, Role] = Field(
         {},
         description="value of the role column → role; poscon* stands for all that begin so, * for any, and an "
@@ -50,14 +49,6 @@ class TableOptions(Options):
         None,
         description="what image_root is called in the table, where this was written on another machine, e.g. "
         "D:/plates or s3://bucket/plates",
-    )
-    layout: Name | None = Field(
-        None,
-        description="plate map, CSV or Parquet, with well[, plate, experiment], perturbation, role, ...; "
-        "a relative path starts at the folder of the table",
-    )
-    missing: Literal["drop", "error"] = Field(
-        "drop", description="sites without all their images: leave out and list as dropped, or refuse the screen"
     )
 
     @model_validator(mode="after")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import ScreenError
-from deepnoise_core.data.names import did_you_mean, some_of
+from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plate_map import with_plate_map
 from deepnoise_core.data.sites import site_table
+from deepnoise_core.data.stains import known_stains
 from deepnoise_core.data.tables import peek_table, places_in, read_table
-from deepnoise_plugins.table.columns import Columns, find_columns
+from deepnoise_plugins.table.columns import find_columns
 from deepnoise_plugins.table.files import read_files
 from deepnoise_plugins.table.images import find_images
 from deepnoise_plugins.table.options import TableOptions
@@ -50,7 +50,7 @@ class TableReader:
         table = read_table(file)
         places = places_in(file, table.height)
         columns = find_columns(table.head(_HEAD), self.options, file)
-        stains = self._stains(columns, file)
+        stains = {**columns.stains, **known_stains(self.options.stains, list(columns.channels), file)}
         frame = read_sites(table, columns, self.options, places, file)
         if self.options.layout is not None:
             frame = with_plate_map(frame, file.parent / self.options.layout)
@@ -91,15 +91,6 @@ class TableReader:
             looked = f"looked at {names}" if names else "found no CSV or Parquet file"
             raise ScreenError(f"{path}: no table of sites with image files in it ({looked}); give its path")
         return tables[0]
-
-    def _stains(self, columns: Columns, file: Path) -> Mapping[str, str]:
-        for name in self.options.stains:
-            if name not in columns.channels:
-                raise ScreenError(
-                    f"{file}: option stains names channel {name!r}{did_you_mean(name, columns.channels)}; the "
-                    f"channels are {some_of(columns.channels, most=20)}"
-                )
-        return {**columns.stains, **self.options.stains}
 
 
 _HEAD = 100
