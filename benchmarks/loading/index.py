@@ -6,7 +6,6 @@ Run as `python -m loading.index statistics FOLDER` or `… sites FOLDER`; prints
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -26,10 +25,9 @@ from deepnoise_core.data.packs.manifest import (
     SUMS,
     FileRecord,
     Manifest,
-    shard_file,
-    statistics_file,
+    files_of_shard,
 )
-from deepnoise_core.data.packs.parts import dump_part, load_sums, measure_site
+from deepnoise_core.data.packs.parts import dump_statistics, dump_tiles, load_sums, measure_site
 from deepnoise_core.data.sites import site_table
 from deepnoise_core.data.splits import split
 from deepnoise_core.data.statistics import intensity_table
@@ -50,16 +48,16 @@ def write_index(folder: Path) -> None:
     create_array(Location(str(folder)), shape, "uint8", "none", SHARD)
     generator = np.random.default_rng(0)
     measured = [measure_site(generator.poisson(20, (6, 512, 512)).astype(np.uint8)) for _ in range(4)]
-    parts = {size: dump_part([measured[row % 4] for row in range(size)]) for size in (SHARD, len(table) % SHARD)}
+    sites = {size: [measured[row % 4] for row in range(size)] for size in (SHARD, len(table) % SHARD)}
+    parts = {size: (b"", dump_statistics(shard), dump_tiles(shard)) for size, shard in sites.items()}
     files, sums = [f"{IMAGES}/zarr.json"], []
     for shard, first in enumerate(range(0, len(table), SHARD)):
-        content = parts[min(SHARD, len(table) - first)]
-        for path in (shard_file(shard), statistics_file(shard)):
+        contents = parts[min(SHARD, len(table) - first)]
+        for path, content in zip(files_of_shard(shard), contents, strict=True):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
             files.append(path)
-        (folder / shard_file(shard)).touch()
-        (folder / statistics_file(shard)).write_bytes(content)
-        sums.append(load_sums(content))
+        sums.append(load_sums(contents[1]))
     (folder / SUMS).write_bytes(save({name: np.concatenate([part[name] for part in sums]) for name in sums[0]}))
     table.write_parquet(folder / SITES)
     records = {
@@ -92,7 +90,6 @@ def write_many_sites(file: Path) -> None:
 
 def measure_statistics(folder: Path) -> dict[str, float]:
     """Open a pack and take mean, std, median, MAD and two percentiles of every plate and channel."""
-    before = _peak()
     start = time.perf_counter()
     screen = open_pack(str(folder))
     opened = time.perf_counter() - start
@@ -100,12 +97,11 @@ def measure_statistics(folder: Path) -> dict[str, float]:
     table = intensity_table(screen.statistics, screen.channels, "plate")
     seconds = time.perf_counter() - start
     assert table.height == EXPERIMENTS * PLATES * len(screen.channels)
-    return {"opening_seconds": opened, "seconds": seconds, "gigabytes": _peak() - before}
+    return {"opening_seconds": opened, "seconds": seconds, "gigabytes": _peak()}
 
 
 def measure_sites(file: Path) -> dict[str, float]:
     """Open a table of ten million sites as a screen, and split it by experiment."""
-    before = _peak()
     start = time.perf_counter()
     sites = site_table(pl.read_parquet(file), str(file))
     store = ArrayStore(np.broadcast_to(np.uint8(0), (len(sites), 1, 1, 1)))
@@ -114,7 +110,7 @@ def measure_sites(file: Path) -> dict[str, float]:
     parts = split(screen, SplitOptions(test=("E1", "E7"), folds=5))
     seconds = time.perf_counter() - start
     assert len(parts.parts) == MANY_SITES
-    return {"opening_seconds": opened, "seconds": seconds, "gigabytes": _peak() - before}
+    return {"opening_seconds": opened, "seconds": seconds, "gigabytes": _peak()}
 
 
 def _rxrx1_table() -> pl.DataFrame:
@@ -130,8 +126,9 @@ def _rxrx1_table() -> pl.DataFrame:
 
 
 def _peak() -> float:
-    """Largest memory of this process so far, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    """Largest memory of this process so far, in GB; unlike getrusage it does not count a parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1e6
 
 
 if __name__ == "__main__":

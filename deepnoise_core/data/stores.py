@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
@@ -162,13 +162,13 @@ class FileStore:
         planes = [(pixels[i, c], int(row), c) for i, row in enumerate(index) for c in range(pixels.shape[1])]
         # A file that holds several channels of a site is opened once for all of them.
         files = [list(run) for _, run in groupby(planes, key=lambda plane: str(self._files[plane[1:]]))]
-        if self._threads == 1 or len(files) < 2:
-            for run in files:
-                self._fill(run)
+        threads = min(self._threads, len(files))
+        if threads < 2:
+            self._fill(files)
         else:
-            with ThreadPoolExecutor(self._threads) as pool:
-                for _ in pool.map(self._fill, files):
-                    pass
+            # One share a thread: handing files over one by one costs a tenth of the second core.
+            with ThreadPoolExecutor(threads) as pool:
+                list(pool.map(self._fill, (files[part::threads] for part in range(threads))))
         return pixels
 
     def take(self, rows: NDArray[np.int64]) -> FileStore:
@@ -194,7 +194,11 @@ class FileStore:
     def _page(self, row: int, channel: int) -> int | None:
         return None if self._pages is None else int(self._pages[row, channel])
 
-    def _fill(self, planes: Sequence[tuple[NDArray[Any], int, int]]) -> None:
+    def _fill(self, files: Iterable[Sequence[tuple[NDArray[Any], int, int]]]) -> None:
+        for planes in files:
+            self._fill_from_file(planes)
+
+    def _fill_from_file(self, planes: Sequence[tuple[NDArray[Any], int, int]]) -> None:
         """Decode planes of one file into their places; each is (place, row, channel)."""
         _, row, channel = planes[0]
         path = self.file(row, channel)

@@ -44,7 +44,9 @@ def test_histograms_count_every_pixel(dtype: str) -> None:
     histograms, pixels = site_statistics(screen, measures=ALL).histograms, pixels_of(screen).astype(np.int64)
     assert histograms is not None
     for rows in (np.array([3]), np.arange(4, 9), np.array([7, 0, 7]), np.arange(0)):
-        expected = [np.bincount(plane.ravel(), minlength=histograms.bins) for plane in pixels[rows].swapaxes(0, 1)]
+        expected = [
+            np.bincount(plane.ravel(), minlength=histograms.bins) for plane in pixels[rows].swapaxes(0, 1)
+        ]
         assert np.array_equal(histograms.pooled(rows), np.stack(expected))
         assert np.array_equal(histograms.take(rows).pooled(np.arange(len(rows))), np.stack(expected))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,4 +86,13 @@ def reason(error: ValueError) -> str:
 
 def _context() -> Any:
     # Local files are mapped rather than read: the pixels are then copied once, into the batch itself.
-    return ts.Context({"cache_pool": {"total_bytes_limit": 0}, "file_io_mode": {"mode": "memmap"}})
+    # Twice as many tasks as cores keep both the copying and the page faults of a mapped file going.
+    tasks = {"limit": 2 * (os.cpu_count() or 1)}
+    return ts.Context(
+        {
+            "cache_pool": {"total_bytes_limit": 0},
+            "data_copy_concurrency": tasks,
+            "file_io_concurrency": tasks,
+            "file_io_mode": {"mode": "memmap"},
+        }
+    )

@@ -71,8 +71,7 @@ class Manifest(BaseModel):
 
     @model_validator(mode="after")
     def _name_files_of_a_pack(self) -> Manifest:
-        shards = range(self.shards)
-        owned = {SITES, SUMS, f"{IMAGES}/zarr.json", *map(shard_file, shards), *map(statistics_file, shards)}
+        owned = {SITES, SUMS, f"{IMAGES}/zarr.json"}.union(*map(files_of_shard, range(self.shards)))
         if owned != self.files.keys():
             odd = min(owned ^ self.files.keys())
             raise ValueError(f"{odd!r} is {'not listed' if odd in owned else 'no file of a pack'}")
@@ -99,8 +98,18 @@ def shard_file(shard: int) -> str:
 
 
 def statistics_file(shard: int) -> str:
-    """Path of the statistics of one shard's sites."""
+    """Path of the sums and histograms of one shard's sites."""
     return f"statistics/{shard:05}.safetensors"
+
+
+def tiles_file(shard: int) -> str:
+    """Path of the tile sums of one shard's sites."""
+    return f"tiles/{shard:05}.safetensors"
+
+
+def files_of_shard(shard: int) -> tuple[str, str, str]:
+    """Paths of all that holds one shard's sites: pixels, statistics, tiles."""
+    return shard_file(shard), statistics_file(shard), tiles_file(shard)
 
 
 def is_pack(folder: Path) -> bool:

@@ -29,11 +29,12 @@ from deepnoise_core.data.packs.manifest import (
     SUMS,
     FileRecord,
     Manifest,
-    shard_file,
+    files_of_shard,
     statistics_file,
+    tiles_file,
 )
 from deepnoise_core.data.packs.options import PackOptions
-from deepnoise_core.data.packs.parts import dump_part, load_sums, measure_site
+from deepnoise_core.data.packs.parts import dump_statistics, dump_tiles, load_sums, measure_site
 from deepnoise_core.data.packs.resizing import resized
 
 SHARD_BYTES = 200_000_000
@@ -169,12 +170,16 @@ class _Job:
         first, pixels = number * self.shard_sites, shard.pixels[: shard.filled]
         with plain_store_errors(self.out):
             writing = array[first : first + shard.filled].write(pixels)
-        statistics = journal.folder / statistics_file(number)
-        statistics.parent.mkdir(exist_ok=True)
-        replace_file(statistics, dump_part(list(measurers.map(measure_site, pixels))))
+        parts = list(measurers.map(measure_site, pixels))
+        for path, content in (
+            (statistics_file(number), dump_statistics(parts)),
+            (tiles_file(number), dump_tiles(parts)),
+        ):
+            (journal.folder / path).parent.mkdir(exist_ok=True)
+            replace_file(journal.folder / path, content)
         with plain_store_errors(self.out):
             writing.result()
-        return {path: journal.record(path) for path in (shard_file(number), statistics_file(number))}
+        return {path: journal.record(path) for path in files_of_shard(number)}
 
     def _shards(self, start: int) -> Iterator[_Shard]:
         """The screen from this row on, a full shard at a time; sites that cannot be read are passed over."""

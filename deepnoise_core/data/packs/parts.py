@@ -1,4 +1,4 @@
-"""What is measured of the sites of one shard, as a safetensors file beside it."""
+"""What is measured of the sites of one shard, as safetensors files beside it."""
 
 from __future__ import annotations
 
@@ -34,18 +34,26 @@ def measure_site(site: NDArray[Any]) -> SitePart:
     return SitePart(measure(site), zlib.crc32(np.ascontiguousarray(site).data))
 
 
-def dump_part(sites: Sequence[SitePart]) -> bytes:
-    """The statistics of a shard's sites, the same bytes for the same sites."""
+def dump_statistics(sites: Sequence[SitePart]) -> bytes:
+    """Sums and histograms of a shard's sites, the same bytes for the same sites."""
     measured = [site.measured for site in sites]
-    tiles = [one.tiles for one in measured if one.tiles is not None]
     tensors: dict[str, NDArray[Any]] = {
         "checksum": np.array([site.checksum for site in sites], dtype=np.uint32),
         "total": np.stack([one.total for one in measured]),
         "squares": np.stack([one.squares for one in measured]),
-        "tile_total": np.stack([total for total, _ in tiles]),
-        "tile_squares": np.stack([squares for _, squares in tiles]),
     }
     return save(tensors | _histogram_tensors([one.histogram for one in measured]))
+
+
+def dump_tiles(sites: Sequence[SitePart]) -> bytes:
+    """Tile sums of a shard's sites; kept apart, since histograms are wanted far more often."""
+    tiles = [site.measured.tiles for site in sites if site.measured.tiles is not None]
+    return save(
+        {
+            "total": np.stack([total for total, _ in tiles]),
+            "squares": np.stack([squares for _, squares in tiles]),
+        }
+    )
 
 
 def load_sums(content: bytes) -> dict[str, NDArray[Any]]:
@@ -65,7 +73,7 @@ def load_histograms(content: bytes) -> Histograms:
 def load_tiles(content: bytes, shape: tuple[int, int]) -> TileSums:
     """The tile sums of a shard's sites of this height and width."""
     tensors = load(content)
-    return TileSums(tensors["tile_total"], tensors["tile_squares"], shape)
+    return TileSums(tensors["total"], tensors["squares"], shape)
 
 
 def _histogram_tensors(histograms: Sequence[NDArray[np.int64]]) -> dict[str, NDArray[Any]]:

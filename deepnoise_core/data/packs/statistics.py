@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.data.packs.location import Location
-from deepnoise_core.data.packs.manifest import Manifest, statistics_file
+from deepnoise_core.data.packs.manifest import Manifest, statistics_file, tiles_file
 from deepnoise_core.data.packs.parts import load_histograms, load_tiles
 from deepnoise_core.data.statistics import BINS, TileSums
 from deepnoise_core.data.statistics.tiles import GRID
@@ -22,20 +23,24 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class PartFiles:
-    """The statistics files of a pack."""
+    """The statistics files of a pack. The last one read is kept: two plates often share it."""
 
     location: Location
     manifest: Manifest
+    _last: dict[str, bytes] = field(default_factory=dict, repr=False)
 
-    def read(self, shard: int) -> bytes:
+    def read(self, key: str) -> bytes:
         """One file, whose hash is that of the manifest.
 
         Raises:
             ScreenError: it is missing or was changed.
         """
-        key = statistics_file(shard)
-        content = self.location.read(key)
-        return require_hash(content, key, self.location, self.manifest)
+        content = self._last.get(key)
+        if content is None:
+            content = require_hash(self.location.read(key), key, self.location, self.manifest)
+            self._last.clear()
+            self._last[key] = content
+        return content
 
 
 def require_hash(content: bytes, key: str, location: Location, manifest: Manifest) -> bytes:
@@ -67,7 +72,7 @@ class PackHistograms:
     def pooled(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Counts over all pixels of these rows, int64 [C, bins]."""
         total = np.zeros((len(self._files.manifest.channels), self.bins), dtype=np.int64)
-        for part, own in _parts(self._files, self._rows[rows], load_histograms):
+        for part, own in _parts(self._files, self._rows[rows], statistics_file, load_histograms):
             total += part.pooled(own)
         return total
 
@@ -93,12 +98,8 @@ class PackTiles:
 
     def pooled(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean over these rows of each tile's intensity and squared intensity, float64 [C, G, G] each."""
-        parts = [
-            part.take(own)
-            for part, own in _parts(
-                self._files, self._rows[rows], lambda content: load_tiles(content, self._shape)
-            )
-        ]
+        load = partial(load_tiles, shape=self._shape)
+        parts = [part.take(own) for part, own in _parts(self._files, self._rows[rows], tiles_file, load)]
         joined = TileSums(
             np.concatenate([part.total for part in parts]),
             np.concatenate([part.squares for part in parts]),
@@ -116,9 +117,9 @@ class PackTiles:
 
 
 def _parts(
-    files: PartFiles, rows: NDArray[np.int64], load: Callable[[bytes], Part]
+    files: PartFiles, rows: NDArray[np.int64], name: Callable[[int], str], load: Callable[[bytes], Part]
 ) -> Iterator[tuple[Part, NDArray[np.int64]]]:
     """Each shard that holds some of these rows of the pack, and their places in it."""
     shard = rows // files.manifest.shard_sites
     for number in np.unique(shard):
-        yield load(files.read(int(number))), rows[shard == number] - number * files.manifest.shard_sites
+        yield load(files.read(name(int(number)))), rows[shard == number] - number * files.manifest.shard_sites

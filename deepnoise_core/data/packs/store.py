@@ -68,7 +68,8 @@ class PackStore:
         wanted = self._rows[np.asarray(rows, dtype=np.int64)]
         pixels = np.empty((len(wanted), *self.shape), dtype=self.dtype)
         parts = min(self._threads, len(wanted))
-        list(self._pool.map(lambda part: self._fill(pixels[part::parts], wanted[part::parts]), range(parts)))
+        edges = [slice(part * len(wanted) // parts, (part + 1) * len(wanted) // parts) for part in range(parts)]
+        list(self._pool.map(lambda edge: self._fill(pixels[edge], wanted[edge]), edges))
         return pixels
 
     def take(self, rows: NDArray[np.int64]) -> PackStore:

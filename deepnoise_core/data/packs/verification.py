@@ -11,9 +11,8 @@ from deepnoise_core.data.packs.location import Location
 from deepnoise_core.data.packs.manifest import (
     MANIFEST,
     Manifest,
+    files_of_shard,
     parse_manifest,
-    shard_file,
-    statistics_file,
 )
 
 
@@ -60,7 +59,7 @@ def _rows_by_file(manifest: Manifest) -> dict[str, tuple[int, int]]:
     for shard in range(manifest.shards):
         first = shard * manifest.shard_sites
         rows = first, min(first + manifest.shard_sites, manifest.shape[0])
-        places |= {shard_file(shard): rows, statistics_file(shard): rows}
+        places |= dict.fromkeys(files_of_shard(shard), rows)
     return places
 
 
