@@ -158,7 +158,7 @@ def ratios(material: Material, decoders: dict[str, float], seconds: dict[str, fl
         _row(
             "bare decode on two threads / PNG → uint8, two threads",
             seconds["bare decode, two threads"] / seconds["png, two threads"],
-            "as near 1 as the row above allows",
+            "–",
         ),
         _row("plain copy / pack, none, 64 random sites", seconds["plain copy"] / seconds["pack, none"], ">= 0.8"),
         _row("DeepNoise's steps / pack, none", steps / seconds["pack, none"], ">= 80"),

@@ -216,6 +216,20 @@ def test_figures_of_the_readme_are_those_of_the_benchmark() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "line"),
+    [
+        ("ratios", "rows", "| {what} | {found} | {must} |"),
+        ("loaders", "loaders", "| {loader} | {sites_per_second:,.0f} | {megabytes} |"),
+    ],
+)
+def test_figures_of_loading_are_those_of_the_benchmark(section: str, key: str, line: str) -> None:
+    text = DOCUMENTS["docs/performance.md"].partition(f"<!-- {section} -->")[2].partition("<!-- /")[0]
+    measured = json.loads((ROOT / "benchmarks" / "results" / "data.json").read_text())[key]
+    wanted = [line.format(**one).replace("<=", "≤").replace(">=", "≥") for one in measured]
+    assert text.strip().splitlines()[2:] == wanted
+
+
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 LINKS = sorted(
     {

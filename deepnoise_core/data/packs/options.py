@@ -14,7 +14,7 @@ Codec = Literal["zstd", "none"]
 class PackOptions(Options):
     """What a pack holds and how; the defaults follow `benchmarks/data.py`."""
 
-    codec: Codec = Field("zstd", description="zstd: half the bytes; none: twelve times as fast to read")
+    codec: Codec = Field("zstd", description="zstd: half the bytes; none: four times as fast to read")
     size: Annotated[int, Field(ge=8)] | None = Field(
         None, description="resize sites to this side once, in pixels; as they are where null"
     )
