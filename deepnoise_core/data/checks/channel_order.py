@@ -9,8 +9,8 @@ A plate is judged against the other plates of its experiment, and then against o
 experiment may have been imaged in another order.
 
 Measured on 216 simulated plates (preset tiny, seeds 0 to 7, and demo, 0 and 1) and 8 real ones of RxRx1 with one
-site each: none is suspected as it is. With two channels of a plate exchanged, the exchange is found and named in
-94 % of cases on tiny, 100 % on demo and 64 % on the real plates, and no other plate is suspected.
+site each: none is suspected as it is. With two channels of one plate exchanged, the exchange was found and named
+in 668 of 720 trials on tiny, 30 of 30 on demo and 77 of 120 on the real plates; no other plate was suspected.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from deepnoise_core.data.plates.layout import plates_of
 SMALLEST_SHARE = 0.8
 """Share of equal wells from which two layouts count as one.
 
-In RxRx1, 1,272 of 1,275 pairs of experiments have at most 1 % of their treatments and 15 % of their positive
-controls in common, and the other three have all."""
+In RxRx1, HUVEC-07, HUVEC-18 and RPE-03 agree on every labelled well. Of all other pairs of experiments, none
+agrees on more than 1.0 % of its labelled treatments or 11 % of its positive controls."""
 
 FEWEST_WELLS = 20
 """Wells that two experiments must have in common to be compared."""
