@@ -74,7 +74,8 @@ def _recognising(path: Path, catalogue: Catalogue) -> Reader:
         else:
             refusals.append(f"reader {name}: {_missed(reader, path)}")
     if not able:
-        raise ScreenError(f"{path} is no screen; {'; '.join(refusals) or 'no reader of screens is installed'}")
+        missed = "".join(f"\n  {refusal}" for refusal in refusals) or " no reader of screens is installed"
+        raise ScreenError(f"{path} is no screen:{missed}")
     return _only(able, path)
 
 

@@ -1,5 +1,6 @@
 """A packing that is killed goes on, and ends with the bytes of one that was not."""
 
+import errno
 import random
 import signal
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from deepnoise_core.contracts.errors import OutputError
+from deepnoise_core.data.files import replace_file
 from deepnoise_core.data.packs import PackOptions, open_pack, pack_screen, verify_pack
+from deepnoise_core.data.packs.array import plain_store_errors
 from deepnoise_core.data.packs.journal import open_journal
 from deepnoise_core.testing.screens import random_screen
 
@@ -73,3 +76,39 @@ def test_a_kill_before_the_last_rename_loses_nothing(tmp_path: Path) -> None:
     assert contents(pack) == expected
     assert verify_pack(pack)[1] == []
     assert len(open_pack(str(pack))) == 32
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, options, out = random_screen(), PackOptions(shard_sites=5), tmp_path / "pack"
+    calls = 0
+
+    def until_full(path: Path, content: bytes | str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 6:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace_file(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("deepnoise_core.data.packs.packing.replace_file", until_full)
+        with pytest.raises(OutputError, match="the disk is full"):
+            pack_screen(screen, out, options)
+    assert not out.exists()
+    whole = pack_screen(screen, tmp_path / "whole", options).path
+    assert contents(pack_screen(screen, out, options).path) == contents(whole)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("RESOURCE_EXHAUSTED: write failed [source x]", "the disk is full"),
+        ("Failed to write: No space left on device", "the disk is full"),
+        (
+            "PERMISSION_DENIED: read only [tensorstore_spec='{}']",
+            "out cannot be written: PERMISSION_DENIED: read only$",
+        ),
+    ],
+)
+def test_what_the_array_cannot_write_is_one_clear_error(fault: str, message: str) -> None:
+    with pytest.raises(OutputError, match=message), plain_store_errors(Path("out")):
+        raise ValueError(fault)

@@ -153,7 +153,9 @@ def _another(folder: Path, differing: str) -> OutputError:
 def _locked(lock: Path, folder: Path) -> Iterator[None]:
     try:
         with FileLock(lock, timeout=0):
-            yield
-            lock.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
     except Timeout:
         raise OutputError(f"{folder}: another process is packing there; wait for it") from None
