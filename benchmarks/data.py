@@ -36,8 +36,8 @@ from deepnoise_core.contracts import Kind, Screen
 from deepnoise_core.data.batches import read_ahead
 from deepnoise_core.data.packs import open_pack
 from deepnoise_core.data.statistics import site_statistics
+from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.compose import build
 from deepnoise_registry.discovery import discover
 from deepnoise_registry.recipes.recipe import ComponentReference
 

@@ -20,9 +20,10 @@ from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.devices import DeviceName, pick_hardware
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.prediction import predict_rows, site_predictions
+from deepnoise_registry.building import build
 from deepnoise_registry.bundles import MANIFEST, Bundle, read_bundle
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.compose import build, compose_postprocessors
+from deepnoise_registry.compose import compose_postprocessors
 
 PartName = Literal["all", "train", "validation", "test"]
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
 from deepnoise_core.contracts import Kind, PlateDesign, Screen
-from deepnoise_core.contracts.errors import InputError, PluginError
+from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.contracts.protocols import (
     Augmentation,
-    Backbone,
-    Head,
     Normalizer,
     PostProcessor,
-    Reader,
     Strategy,
 )
 from deepnoise_core.data.plates import discover_design
@@ -25,19 +20,9 @@ from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.data.splits import Split, split
 from deepnoise_core.data.targets import Target, encode_target
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.recipes.recipe import ComponentReference, Recipe
-from deepnoise_registry.third_party import blaming
-
-_PROTOCOLS: dict[Kind, type] = {
-    Kind.BACKBONE: Backbone,
-    Kind.HEAD: Head,
-    Kind.NORMALIZER: Normalizer,
-    Kind.AUGMENTATION: Augmentation,
-    Kind.STRATEGY: Strategy,
-    Kind.POSTPROCESSOR: PostProcessor,
-    Kind.READER: Reader,
-}
+from deepnoise_registry.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -116,32 +101,6 @@ def compose_network(
 def compose_postprocessors(recipe: Recipe, catalogue: Catalogue) -> tuple[PostProcessor, ...]:
     """The recipe's post-processors, in their order."""
     return tuple(build(catalogue, Kind.POSTPROCESSOR, reference) for reference in recipe.postprocessors)
-
-
-def build(catalogue: Catalogue, kind: Kind, reference: ComponentReference, **context: Any) -> Any:
-    """Make one component: find it, validate its options, call its factory.
-
-    Raises:
-        InputError: no such component, or the component itself refuses its options.
-        PluginError: the factory fails or returns what is not of this kind; names the plugin.
-    """
-    offer = catalogue.find(kind, reference.name)
-    factory: Callable[..., Any] = catalogue.resolve(offer)
-    options = offer.component.options.model_validate(reference.options)
-    origin = f"{kind} {offer.qualified_name!r} of {offer.distribution} {offer.version}"
-    try:
-        with blaming(f"{origin} cannot be built"):
-            made = factory(options, **context)
-    except PluginError as error:
-        if isinstance(error.__cause__, InputError):
-            raise error.__cause__ from None
-        raise
-    if not isinstance(made, _PROTOCOLS[kind]):
-        protocol = _PROTOCOLS[kind].__name__
-        raise PluginError(
-            f"{origin} built a {type(made).__name__}, which does not follow the protocol {protocol}"
-        )
-    return made
 
 
 def _design(screen: Screen, parts: Split, target: Target) -> PlateDesign:

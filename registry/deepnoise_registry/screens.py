@@ -9,8 +9,8 @@ from typing import TypeVar
 from deepnoise_core.contracts import Kind, Screen
 from deepnoise_core.contracts.errors import DeepnoiseError, ScreenError
 from deepnoise_core.contracts.protocols import Reader, RemoteReader
+from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.compose import build
 from deepnoise_registry.recipes.recipe import ComponentReference
 from deepnoise_registry.third_party import blaming
 

@@ -139,3 +139,11 @@ def test_other_peoples_images_are_shown(
     assert (len(found["channels"]), found["image"], found["reader"]) == (3, size, "file-names")
     with Image.open(tmp_path / "sites.png") as image:
         assert 600 < image.size[0] < 2400
+
+
+def test_looking_at_a_screen_imports_no_torch(
+    tiny_screen: Path, python: Callable[..., CompletedProcess[str]]
+) -> None:
+    program = "import sys, deepnoise as dn; dn.open_screen(sys.argv[1]); print('torch' in sys.modules)"
+    done = python("-c", program, tiny_screen)
+    assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr

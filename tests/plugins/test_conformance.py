@@ -28,8 +28,8 @@ from deepnoise_plugins.intensity.scaled import Scale
 from deepnoise_plugins.intensity.z_score import ZScore
 from deepnoise_plugins.mean_teacher.options import MeanTeacherOptions
 from deepnoise_plugins.mean_teacher.strategy import MeanTeacher
+from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.compose import build
 from deepnoise_registry.discovery import discover
 from deepnoise_registry.recipes.recipe import ComponentReference
 
