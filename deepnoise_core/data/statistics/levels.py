@@ -18,7 +18,7 @@ _WORDS: dict[ReferenceWells, str] = {
     "negative_controls": "negative controls",
     "controls": "controls",
 }
-_ROLES: dict[ReferenceWells, tuple[Role, ...]] = {
+REFERENCE_ROLES: dict[ReferenceWells, tuple[Role, ...]] = {
     "all": tuple(Role),
     "negative_controls": (Role.NEGATIVE_CONTROL,),
     "controls": (Role.NEGATIVE_CONTROL, Role.POSITIVE_CONTROL),
@@ -126,7 +126,7 @@ def reference_pools(
 
 
 def _reference_rows(statistics: SiteStatistics, reference: ReferenceWells) -> NDArray[np.int64]:
-    roles = [statistics.role == role.value for role in _ROLES[reference]]
+    roles = [statistics.role == role.value for role in REFERENCE_ROLES[reference]]
     return np.flatnonzero(np.logical_or.reduce(roles)).astype(np.int64)
 
 

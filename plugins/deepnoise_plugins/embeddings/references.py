@@ -8,16 +8,12 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise_core.contracts import Level, ReferenceWells, Role
+from deepnoise_core.contracts import Level, ReferenceWells
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.data.names import some_of
+from deepnoise_core.data.statistics.levels import REFERENCE_ROLES
 from deepnoise_plugins.embeddings.profiles import Groups, Profiles, role_counts
 
-_ROLES: dict[ReferenceWells, tuple[Role, ...]] = {
-    "negative_controls": (Role.NEGATIVE_CONTROL,),
-    "controls": (Role.NEGATIVE_CONTROL, Role.POSITIVE_CONTROL),
-    "all": tuple(Role),
-}
 _LEVELS: tuple[Level, ...] = get_args(Level)
 
 
@@ -40,7 +36,7 @@ def reference_rows(profiles: Profiles, reference: ReferenceWells) -> NDArray[np.
     Raises:
         PredictionsError: there is none; says which roles there are.
     """
-    roles = [role.value for role in _ROLES[reference]]
+    roles = [role.value for role in REFERENCE_ROLES[reference]]
     rows = np.flatnonzero(np.isin(profiles.column("role").astype(str), roles))
     if not len(rows):
         raise PredictionsError(
