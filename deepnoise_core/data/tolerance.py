@@ -28,10 +28,13 @@ class TolerantStore:
     Args:
         store: N sites.
         bad: rows that are known not to be readable.
+        largest_share: a larger share of bad sites stops the work.
     """
 
-    def __init__(self, store: ImageStore, bad: Mapping[int, str] | None = None) -> None:
-        self.store, self.bad = store, dict(bad or {})
+    def __init__(
+        self, store: ImageStore, bad: Mapping[int, str] | None = None, *, largest_share: float = LARGEST_SHARE
+    ) -> None:
+        self.store, self.bad, self.largest_share = store, dict(bad or {}), largest_share
         self._start, self._sized = 0, store
 
     @property
@@ -55,7 +58,7 @@ class TolerantStore:
         """Pixels of these rows, in this order, as one contiguous array [n, C, H, W]; zeros for bad ones.
 
         Raises:
-            ImageError: more than `LARGEST_SHARE` of all sites cannot be read.
+            ImageError: more than `largest_share` of all sites cannot be read.
         """
         try:
             return self._read_good(rows)
@@ -66,7 +69,7 @@ class TolerantStore:
     def take(self, rows: NDArray[np.int64]) -> TolerantStore:
         """The store of these rows alone, which knows what is known of them; reads no pixel."""
         known = {place: self.bad[int(row)] for place, row in enumerate(rows) if int(row) in self.bad}
-        return TolerantStore(self.store.take(rows), known)
+        return TolerantStore(self.store.take(rows), known, largest_share=self.largest_share)
 
     def _from_first_sized(self) -> ImageStore:
         """The sites from `_start` on, the first of which tells the size of all."""
@@ -98,9 +101,10 @@ class TolerantStore:
 
     def _leave_out(self, row: int, error: ImageError) -> None:
         self.bad[row] = str(error)
-        if len(self.bad) > LARGEST_SHARE * len(self):
+        if len(self.bad) > self.largest_share * len(self):
             first = next(iter(self.bad.values()))
+            share = f"{100 * self.largest_share:.0f} %"
             raise ImageError(
-                f"{len(self.bad)} of {len(self)} sites cannot be read, more than {100 * LARGEST_SHARE:.0f} %; "
-                f"check the folder and its disk, or leave the sites out with --exclude; the first: {first}"
+                f"{len(self.bad)} of {len(self)} sites cannot be read, more than {share}; check the folder and "
+                f"its disk, or leave the sites out with --exclude; the first: {first}"
             )

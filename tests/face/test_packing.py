@@ -11,8 +11,10 @@ import pytest
 from safetensors.numpy import load_file
 
 import deepnoise as dn
+from deepnoise_core.contracts import ImageFiles
 from deepnoise_core.data.exclusions import write_exclusions
 from deepnoise_core.data.memory import fits_in_memory
+from deepnoise_core.data.packs import PackOptions, pack_screen
 
 Program = Callable[..., CompletedProcess[str]]
 
@@ -105,3 +107,16 @@ def test_packing_in_python(tiny_screen: Path, tmp_path: Path) -> None:
     packed = dn.pack(tiny_screen, tmp_path / "pack", codec="none")
     assert packed.manifest.codec == "none"
     assert dn.open_screen(packed.path).sites.equals(dn.open_screen(tiny_screen).sites)
+
+
+def test_a_damaged_first_image_can_be_skipped(tiny_screen: Path, tmp_path: Path) -> None:
+    screen = Path(shutil.copytree(tiny_screen, tmp_path / "screen"))
+    opened = dn.open_screen(screen)
+    assert isinstance(opened.store, ImageFiles)
+    opened.store.file(0, 0).write_bytes(b"")
+    packed = pack_screen(dn.open_screen(screen), tmp_path / "pack", PackOptions(bad_images="skip"))
+    assert list(packed.manifest.dropped) == [opened.sites["site_id"][0]]
+    rest = np.arange(1, len(opened))
+    assert np.array_equal(
+        dn.open_screen(packed.path).store.read(rest - 1), opened.take(rest).store.read(rest - 1)
+    )

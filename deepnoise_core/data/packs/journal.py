@@ -29,7 +29,7 @@ class FinishedShard:
         sites: sites in it.
         next_row: row of the screen after its last.
         dropped: site id → reason, of the sites that were left out while it was filled.
-        files: path → [bytes, sha256] of its two files.
+        files: path → [bytes, sha256] of its files.
     """
 
     sites: int

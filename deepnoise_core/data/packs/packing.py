@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from deepnoise_core.contracts import Screen
-from deepnoise_core.contracts.errors import ImageError, ScreenError
+from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.data.files import need_space, refuse_taken, replace_file
 from deepnoise_core.data.packs.array import create_array, plain_store_errors, shortened
 from deepnoise_core.data.packs.journal import FinishedShard, Journal, open_journal
@@ -36,6 +36,7 @@ from deepnoise_core.data.packs.manifest import (
 from deepnoise_core.data.packs.options import PackOptions
 from deepnoise_core.data.packs.parts import dump_statistics, dump_tiles, load_sums, measure_site
 from deepnoise_core.data.packs.resizing import resized
+from deepnoise_core.data.tolerance import TolerantStore
 
 SHARD_BYTES = 200_000_000
 """Pixels of one file of the array; two are in memory while packing."""
@@ -84,6 +85,8 @@ def pack_screen(
     """
     options = options or PackOptions()
     refuse_taken(out, "a pack")
+    if options.bad_images == "skip":
+        screen = replace(screen, store=TolerantStore(screen.store, largest_share=1.0))
     job = _Job(screen, out, options, on_sites or (lambda count: None))
     with open_journal(out, screen, options) as journal:
         need_space(out, job.bytes_needed(journal), "a pack")
@@ -111,6 +114,7 @@ class _Job:
         self.site_bytes = math.prod(self.shape) * screen.store.dtype.itemsize
         self.shard_sites = options.shard_sites or max(1, SHARD_BYTES // self.site_bytes)
         self.site_ids = screen.column("site_id")
+        self.bad = screen.store.bad if isinstance(screen.store, TolerantStore) else {}
         self.threads = min(4, os.cpu_count() or 1)
 
     def bytes_needed(self, journal: Journal) -> int:
@@ -201,20 +205,9 @@ class _Job:
         """Row and pixels of each site, or the reason why there are none."""
         for first in range(start, len(self.screen), _SITES_A_READ):
             rows = np.arange(first, min(first + _SITES_A_READ, len(self.screen)))
-            try:
-                pixels = self._read(rows)
-            except ImageError:
-                if self.options.bad_images == "error":
-                    raise
-                yield from map(self._site, rows)
-            else:
-                yield from ((int(row), site, "") for row, site in zip(rows, pixels, strict=True))
-
-    def _site(self, row: np.int64) -> tuple[int, NDArray[Any] | None, str]:
-        try:
-            return int(row), self._read(np.array([row]))[0], ""
-        except ImageError as error:
-            return int(row), None, str(error)
+            for row, site in zip(rows.tolist(), self._read(rows), strict=True):
+                reason = self.bad.get(row)
+                yield (row, site, "") if reason is None else (row, None, reason)
 
     def _read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         pixels = self.screen.store.read(rows)
