@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from deepnoise_core.contracts.plan import TestTimeViews
 from deepnoise_core.contracts.predictions import PlateDesign, Predictions
 from deepnoise_core.contracts.screens import Screen
 from deepnoise_core.contracts.statistics import Measure, SiteStatistics
-from deepnoise_core.contracts.training import Losses, Progress, StepBatch, ViewPlan
+from deepnoise_core.contracts.training import Losses, Pool, Progress, Refreshed, StepBatch, Targets, ViewPlan
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -40,16 +41,19 @@ class BackboneFactory(Protocol):
 
 @runtime_checkable
 class Head(Protocol):
-    """A `torch.nn.Module` from features [B, F] to logits [B, K].
+    """A `torch.nn.Module` from features [B, F] to logits [B, K], which owns the loss that trains it."""
 
-    With labels it may return the logits of the training loss (a margin, say); without, those of evaluation.
-    """
+    def __call__(self, features: Tensor) -> Tensor:
+        """The logits of evaluation."""
+        ...
 
-    def __call__(self, features: Tensor, labels: Tensor | None = None) -> Tensor: ...
+    def loss(self, features: Tensor, targets: Targets) -> Tensor:
+        """The training loss of each image, float32 [B]; with a margin or without, of one or more classifiers."""
+        ...
 
 
 class HeadFactory(Protocol):
-    """Builds a head from F features to K classes."""
+    """Builds a head from F features to K classes; F counts what the head is told beside the images, too."""
 
     def __call__(self, options: Any, *, num_features: int, num_classes: int) -> nn.Module: ...
 
@@ -114,11 +118,15 @@ class AugmentationFactory(Protocol):
 class Predictor(Protocol):
     """Predicts the unlabelled pool during training, for `Strategy.refresh`."""
 
-    def __call__(self, model: nn.Module) -> Predictions:
+    def __call__(self, model: nn.Module, tta: TestTimeViews = "none") -> Predictions:
         """Raw well-level predictions of all unlabelled wells; holds no label.
 
         A well is missing from then on when none of its images can be read and the recipe skips such ones, so
         match wells by `well_id` and not by place.
+
+        Args:
+            model: predicts in evaluation mode, and is left in the mode it was in.
+            tta: over which turned and flipped copies of each image logits are averaged.
         """
         ...
 
@@ -127,7 +135,8 @@ class Predictor(Protocol):
 class Strategy(Protocol):
     """Decides what is learned from a step; the engine owns the loop, device and optimiser.
 
-    The student is a `deepnoise_core.engine.Classifier`: `student(images, labels=None) -> logits`.
+    The student is a `deepnoise_core.engine.Classifier`: `student(*view)` gives logits, `student(*view,
+    targets=targets)` gives `Scored`.
     """
 
     @property
@@ -135,7 +144,7 @@ class Strategy(Protocol):
         """The views that `losses` reads."""
         ...
 
-    def start(self, student: nn.Module) -> None:
+    def start(self, student: nn.Module, pool: Pool) -> None:
         """Called once, on the device, before the first step; may clone a teacher from the student."""
         ...
 
@@ -147,8 +156,14 @@ class Strategy(Protocol):
         """Called after each optimiser step, which `progress.step` already counts; moves the teacher."""
         ...
 
-    def refresh(self, predictor: Predictor, progress: Progress) -> None:
-        """Called between epochs; may predict the unlabelled pool."""
+    def refresh(self, predictor: Predictor, progress: Progress, *, improved: bool) -> Refreshed:
+        """Called between epochs; may predict the unlabelled pool.
+
+        Args:
+            predictor: predicts the pool; costly, so call it only where its answer is used.
+            progress: as after the last step.
+            improved: whether the published network has just become the best so far.
+        """
         ...
 
     def inference_model(self) -> nn.Module:

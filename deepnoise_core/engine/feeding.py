@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepnoise_core.contracts import Batch, LabelledBatch, Progress, StepBatch, ViewPlan
+from deepnoise_core.contracts import Batch, Progress, StepBatch, SupervisedBatch, View, ViewPlan
 from deepnoise_core.contracts.protocols import Augmentation
 from deepnoise_core.data.batches import Rows, StepRows, Steps
 from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.losses import hard_targets
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,19 @@ class Feed:
         border = len(step.labelled)
         if border < 2:
             return None
-        device, rows = self.inputs.device, step.labelled.rows
-        views = self._views(step.labelled, pixels[:border], self.views.labelled)
-        labels = torch.from_numpy(self.labels[rows]).to(device)
-        known = LabelledBatch(rows=torch.from_numpy(rows).to(device), views=views, labels=labels)
+        plan, labels = self.views, self._moved(self.labels[step.labelled.rows])
+        names = tuple(dict.fromkeys((plan.supervised, *plan.labelled)))
+        views = self._views(step.labelled, pixels[:border], names)
+        rows = self._moved(step.labelled.rows)
+        supervised = SupervisedBatch(rows, views[plan.supervised], hard_targets(labels))
+        labelled = Batch(rows, {name: views[name] for name in plan.labelled})
         if not len(step.unlabelled):
-            return StepBatch(known)
-        views = self._views(step.unlabelled, pixels[border:], self.views.unlabelled)
-        return StepBatch(known, Batch(torch.from_numpy(step.unlabelled.rows).to(device), views))
+            return StepBatch(supervised, labelled)
+        views = self._views(step.unlabelled, pixels[border:], plan.unlabelled)
+        return StepBatch(supervised, labelled, Batch(self._moved(step.unlabelled.rows), views))
 
-    def _views(self, which: Rows, pixels: NDArray[Any], names: tuple[str, ...]) -> dict[str, Tensor]:
+    def _moved(self, values: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(values).to(self.inputs.device)
+
+    def _views(self, which: Rows, pixels: NDArray[Any], names: tuple[str, ...]) -> dict[str, View]:
         return self.inputs.views(pixels, which.rows, names, self.augmentation, seed=self.seed, turns=which.turns)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from deepnoise_core.contracts import ImageStore
+from deepnoise_core.contracts import ImageStore, View
 from deepnoise_core.contracts.protocols import Augmentation, Normalizer
 from deepnoise_core.data.batches import read_ahead
 from deepnoise_core.data.randomness import sample_keys
@@ -32,6 +32,7 @@ class Inputs:
         image_size: side in pixels that sites are resized to; None keeps their own.
         fitted: place of each of the store's rows among those that the normalizer was fitted on, int64 [N]; None
             where they are the same.
+        conditions: what the network is told of each of the store's rows, float32 [N, T]; None where nothing.
     """
 
     store: ImageStore
@@ -39,6 +40,7 @@ class Inputs:
     device: torch.device
     image_size: int | None = None
     fitted: NDArray[np.int64] | None = None
+    conditions: NDArray[np.float32] | None = None
 
     @property
     def bad(self) -> Mapping[int, str]:
@@ -59,10 +61,10 @@ class Inputs:
             else:
                 yield rows, pixels
 
-    def clean(self, pixels: NDArray[Any], rows: NDArray[np.int64]) -> Tensor:
+    def clean(self, pixels: NDArray[Any], rows: NDArray[np.int64]) -> View:
         """Normalized images [B, C, H, W] without anything random, for evaluation."""
         images = self._sized(self.normalizer(self._moved(pixels), self._index(rows)))
-        return images.contiguous(memory_format=torch.channels_last)
+        return View(images.contiguous(memory_format=torch.channels_last), self._condition(rows))
 
     def views(
         self,
@@ -73,15 +75,15 @@ class Inputs:
         *,
         seed: int,
         turns: NDArray[np.int64],
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, View]:
         """Random views of normalized images, by name; each a function of (seed, turn, row, name) alone."""
         raw, index = self._moved(pixels), self._index(rows)
-        made = {}
+        made, condition = {}, self._condition(rows)
         for name in names:
             jitter = sample_keys(seed, turns, rows, f"normalizer:{name}")
             images = self._sized(self.normalizer(raw, index, jitter))
             view = augmentation(images, name, sample_keys(seed, turns, rows, name))
-            made[name] = view.contiguous(memory_format=torch.channels_last)
+            made[name] = View(view.contiguous(memory_format=torch.channels_last), condition)
         return made
 
     def _moved(self, pixels: NDArray[Any]) -> Tensor:
@@ -91,6 +93,9 @@ class Inputs:
 
     def _index(self, rows: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(rows if self.fitted is None else self.fitted[rows]).to(self.device)
+
+    def _condition(self, rows: NDArray[np.int64]) -> Tensor | None:
+        return None if self.conditions is None else torch.from_numpy(self.conditions[rows]).to(self.device)
 
     def _sized(self, images: Tensor) -> Tensor:
         if self.image_size is None or images.shape[-2:] == (self.image_size, self.image_size):

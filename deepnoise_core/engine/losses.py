@@ -4,10 +4,33 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deepnoise_core.contracts import Targets
+
 Reduction = Literal["class_mean", "class_sum"]
+
+
+def hard_targets(labels: Tensor, smoothing: float = 0.0) -> Targets:
+    """Targets of one class an image, from class indices int64 [B]."""
+    classes = labels[:, None]
+    return Targets(classes, torch.ones_like(classes, dtype=torch.float32), smoothing)
+
+
+def target_loss(logits: Tensor, targets: Targets) -> Tensor:
+    """Cross-entropy of each row with its weighted classes and label smoothing, float32 [B].
+
+    Smoothing ε gives every class the share ε/K and its target 1 − ε (Szegedy et al. 2016, arXiv 1512.00567).
+
+    Args:
+        logits: [B, K].
+        targets: of the B rows.
+    """
+    likelihood = F.log_softmax(logits.float(), dim=1)
+    named = (targets.weights * likelihood.gather(1, targets.classes)).sum(dim=1)
+    return -(1.0 - targets.smoothing) * named - targets.smoothing * likelihood.mean(dim=1)
 
 
 def softmax_mse(student: Tensor, teacher: Tensor, reduction: Reduction) -> Tensor:

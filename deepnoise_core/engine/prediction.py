@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen
+from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen, TestTimeViews, View
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.tta import turned_copies
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ def predict_rows(
     inputs: Inputs,
     rows: NDArray[np.int64],
     *,
+    tta: TestTimeViews = "none",
     batch_size: int = 128,
     on_batch: Callable[[int], None] | None = None,
 ) -> SiteOutputs:
@@ -44,6 +47,7 @@ def predict_rows(
         model: left in the mode it was in.
         inputs: the path of the images.
         rows: rows of the screen, int64 [n].
+        tta: over which copies of each image logits and embeddings are averaged.
         batch_size: sites a forward pass; changes no result beyond rounding.
         on_batch: called with the number of sites of each finished batch.
     """
@@ -56,16 +60,22 @@ def predict_rows(
     for chunk, pixels in inputs.read_ahead(chunks):
         if not len(chunk):
             continue
-        features = model.embed(inputs.clean(pixels, chunk))
-        scores = model.head(features)
+        scores, features = _averaged(model, inputs.clean(pixels, chunk), tta)
         read[done : done + len(chunk)] = chunk
-        logits[done : done + len(chunk)] = scores.float().cpu().numpy()
-        embeddings[done : done + len(chunk)] = features.float().cpu().numpy()
+        logits[done : done + len(chunk)] = scores.cpu().numpy()
+        embeddings[done : done + len(chunk)] = features.cpu().numpy()
         done += len(chunk)
         if on_batch:
             on_batch(len(chunk))
     model.train(was_training)
     return SiteOutputs(read[:done], logits[:done], embeddings[:done])
+
+
+def _averaged(model: Classifier, view: View, tta: TestTimeViews) -> tuple[Tensor, Tensor]:
+    """Mean logits [B, K] and embeddings [B, F] over the copies of each image."""
+    features = [model.embed(images).float() for images in turned_copies(view.images, tta)]
+    scores = [model.score(one, view.condition).float() for one in features]
+    return torch.stack(scores).mean(dim=0), torch.stack(features).mean(dim=0)
 
 
 def site_predictions(

@@ -5,83 +5,31 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import nn
 
-from deepnoise_core.contracts import ImageFiles, Losses, Predictions, Progress, Screen, StepBatch, TrainOptions
+from deepnoise_core.contracts import ImageFiles, Losses, Progress, StepBatch
 from deepnoise_core.contracts.errors import TrainingError
-from deepnoise_core.contracts.protocols import Augmentation, Strategy
-from deepnoise_core.data.batches import Steps, plan_steps
 from deepnoise_core.data.files import replace_file
 from deepnoise_core.data.randomness import derive_seed
-from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.bad_images import BadImages
 from deepnoise_core.engine.checkpoints import load_state, save_state, save_weights
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import Hardware
 from deepnoise_core.engine.feeding import Feed
-from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.job import TrainingJob, TrainingResult, planned_steps
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.engine.optimization import build_optimizer, set_rate
-from deepnoise_core.engine.prediction import predict_rows, site_predictions
+from deepnoise_core.engine.pool import PoolPredictor, pool_of, refresh_record
 from deepnoise_core.engine.tally import Tally
-from deepnoise_core.engine.validation import LabelledPool, validate
+from deepnoise_core.engine.validation import validate
 
 _SHOW_EVERY_SECONDS = 0.25
 _LONG_WAIT = 0.2
 """Share of an epoch spent waiting for pixels from which a pack is worth its while."""
-
-
-@dataclass(frozen=True)
-class TrainingJob:
-    """Everything that one training needs, already composed.
-
-    Attributes:
-        screen: N sites; the engine reads identities and pixels, no label.
-        classes: names of the K classes.
-        labelled: rows of the training sites, int64 [n].
-        labels: class index by row of the screen, int64 [N]; only those of `labelled` are read.
-        unlabelled: rows whose images alone may be learned from, int64 [u].
-        validation: sites that select the best epoch, or None.
-        plan: epochs, batches, optimiser.
-        seed: all randomness follows from it.
-    """
-
-    student: Classifier
-    strategy: Strategy
-    augmentation: Augmentation
-    inputs: Inputs
-    screen: Screen
-    classes: tuple[str, ...]
-    labelled: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    unlabelled: NDArray[np.int64]
-    validation: LabelledPool | None
-    plan: TrainOptions
-    seed: int
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a training ended.
-
-    Attributes:
-        best_epoch: epoch, from 1, whose weights are in `checkpoints/best.safetensors`.
-        record: that epoch's line of `metrics.jsonl`.
-        steps: steps done.
-        bad_images: site id → why it could not be read, of the sites that training went on without.
-    """
-
-    best_epoch: int
-    record: Mapping[str, float]
-    steps: int
-    bad_images: Mapping[str, str]
 
 
 def train(
@@ -104,16 +52,6 @@ def train(
         return _Loop(job, out, hardware, observer).run(resume=resume)
 
 
-def planned_steps(job: TrainingJob) -> Steps:
-    """The rows of every step of a job.
-
-    Raises:
-        TrainingError: the training sites do not make batches as the plan wants them.
-    """
-    pool = job.unlabelled if job.strategy.views.unlabelled else job.unlabelled[:0]
-    return plan_steps(job.plan, job.screen, job.labelled, job.labels, pool, seed=job.seed)
-
-
 class _Loop:
     def __init__(self, job: TrainingJob, out: Path, hardware: Hardware, observer: Observer) -> None:
         self.job, self.out, self.observer = job, out, observer
@@ -124,9 +62,10 @@ class _Loop:
         self.told_of_waiting = False
         self.accelerator = hardware.accelerator()
         student = hardware.placed(job.student)
-        job.strategy.start(student)
+        job.strategy.start(student, pool_of(job))
         optimizer = build_optimizer(student, job.plan.optimizer)
         self.student, self.optimizer = self.accelerator.prepare(student, optimizer)
+        self.predictor = PoolPredictor(job, self.accelerator.autocast)
         self.best: dict[str, float] = {}
 
     def run(self, *, resume: bool) -> TrainingResult:
@@ -138,11 +77,13 @@ class _Loop:
         while progress.step < last_step:
             record, progress = self._epoch(progress, last_step)
             record |= self._validated()
+            improved = self._select(record)
+            refreshed = self.job.strategy.refresh(self.predictor, progress, improved=improved)
+            record |= refresh_record(refreshed, self.job.validation)
             self.bad.note_new()
             self._keep(record, progress)
             self.observer.epoch(record)
             self._tell_of_waiting(record["waiting"])
-            self.job.strategy.refresh(self._predict_unlabelled, progress)
         return TrainingResult(int(self.best["epoch"]), self.best, progress.step, self.bad.reasons)
 
     def _epoch(self, progress: Progress, last_step: int) -> tuple[dict[str, float], Progress]:
@@ -196,10 +137,15 @@ class _Loop:
         with self.accelerator.autocast():
             return validate(self._inference_model(), self.job.inputs, self.job.validation)
 
+    def _select(self, record: dict[str, float]) -> bool:
+        """Keep the published network where this epoch's is the best so far."""
+        if self.best and _rank(record) <= _rank(self.best):
+            return False
+        self.best = record
+        save_weights(self.out / "checkpoints" / "best.safetensors", self._inference_model().state_dict())
+        return True
+
     def _keep(self, record: dict[str, float], progress: Progress) -> None:
-        if not self.best or _rank(record) > _rank(self.best):
-            self.best = record
-            save_weights(self.out / "checkpoints" / "best.safetensors", self._inference_model().state_dict())
         with (self.out / "metrics.jsonl").open("a") as lines:
             lines.write(json.dumps(record) + "\n")
         student = self.accelerator.unwrap_model(self.student)
@@ -223,13 +169,6 @@ class _Loop:
 
     def _inference_model(self) -> Classifier:
         return cast(Classifier, self.accelerator.unwrap_model(self.job.strategy.inference_model()))
-
-    def _predict_unlabelled(self, model: nn.Module) -> Predictions:
-        job, rows = self.job, self.job.unlabelled
-        with self.accelerator.autocast():
-            outputs = predict_rows(cast(Classifier, model), job.inputs, rows)
-        self.bad.note_new()
-        return merge_sites(site_predictions(job.screen, outputs, job.classes))
 
     def _tell_of_waiting(self, share: float) -> None:
         if share > _LONG_WAIT and not self.told_of_waiting and isinstance(self.job.screen.store, ImageFiles):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from deepnoise_core.contracts import Targets
+from deepnoise_core.contracts.protocols import Head
+from deepnoise_core.engine.losses import hard_targets
 from deepnoise_core.testing.laws import close, require
 
 Make = Callable[[int, int], nn.Module]
@@ -18,13 +21,36 @@ _FEATURES, _CLASSES = 16, 5
 
 
 def logits_have_one_column_a_class(make: Make) -> None:
-    """Features [B, F] give finite logits [B, K], with labels and without, for one class to many."""
+    """Features [B, F] give finite logits [B, K], for one class to many."""
     for classes in (1, 2, _CLASSES, 1108):
-        head = _built(make, classes=classes).train()
-        for labels in (None, torch.arange(4) % classes):
-            logits = head(_features(), labels)
-            require(logits.shape == (4, classes), f"{classes} classes give logits {tuple(logits.shape)}")
-            require(bool(logits.isfinite().all()), f"logits of {classes} classes are not finite")
+        logits = _built(make, classes=classes).train()(_features())
+        require(logits.shape == (4, classes), f"{classes} classes give logits {tuple(logits.shape)}")
+        require(bool(logits.isfinite().all()), f"logits of {classes} classes are not finite")
+
+
+def the_loss_is_one_of_each_image(make: Make) -> None:
+    """The loss is float32 [B], the same for an image alone, and falls when its target is learned."""
+    head, features, targets = _built(make).eval(), _features(), hard_targets(torch.arange(4))
+    losses = _loss(head, features, targets)
+    require((losses.shape, losses.dtype) == ((4,), torch.float32), f"a loss of {losses.dtype} {losses.shape}")
+    alone = _loss(head, features[:1], hard_targets(torch.arange(1)))
+    require(close(alone, losses[:1]), "an image alone has another loss than in a batch")
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.01)
+    torch.autograd.backward(losses.mean())
+    optimizer.step()
+    require(bool(_loss(head, features, targets).mean() < losses.mean()), "a step downhill does not help")
+
+
+def mixed_targets_weigh_their_losses(make: Make) -> None:
+    """The loss of two targets is that of each, by their weights; smoothing keeps it finite."""
+    head, features = _built(make).eval(), _features()
+    classes, weights = torch.tensor([[0, 1]] * 4), torch.tensor([[0.3, 0.7]] * 4)
+    apart = [_loss(head, features, hard_targets(classes[:, column])) for column in range(2)]
+    mixed = _loss(head, features, Targets(classes, weights))
+    require(close(mixed, 0.3 * apart[0] + 0.7 * apart[1]), "two targets do not weigh their losses")
+    require(
+        bool(_loss(head, features, Targets(classes, weights, 0.1)).isfinite().all()), "smoothing is not finite"
+    )
 
 
 def evaluation_needs_no_label(make: Make) -> None:
@@ -36,11 +62,11 @@ def evaluation_needs_no_label(make: Make) -> None:
 
 
 def the_gradient_is_finite(make: Make) -> None:
-    """Cross-entropy gives features and weights a finite gradient, for large, equal and zero features too."""
+    """The loss gives features and weights a finite gradient, for large, equal and zero features too."""
     for scale in (0.0, 1.0, 1e4):
         head = _built(make).train()
         features = (scale * _features()).requires_grad_()
-        torch.autograd.backward(F.cross_entropy(head(features, torch.arange(4)), torch.arange(4)))
+        torch.autograd.backward(_loss(head, features, hard_targets(torch.arange(4))).mean())
         gradients = [features.grad, *(parameter.grad for parameter in head.parameters())]
         for gradient in gradients:
             require(gradient is not None and bool(gradient.isfinite().all()), f"no finite gradient at {scale}")
@@ -54,8 +80,7 @@ def half_precision_stays_finite(make: Make) -> None:
     head = _built(make, classes=1108).train()
     features = _features().requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = head(features, torch.arange(4))
-    loss = F.cross_entropy(logits.float(), torch.arange(4))
+        loss = _loss(head, features, hard_targets(torch.arange(4))).mean()
     torch.autograd.backward(loss)
     require(bool(loss.isfinite()), f"the loss is {loss}")
     require(features.grad is not None and bool(features.grad.isfinite().all()), "no finite gradient")
@@ -73,6 +98,8 @@ def safetensors_keep_the_head(make: Make) -> None:
 
 LAWS = (
     logits_have_one_column_a_class,
+    the_loss_is_one_of_each_image,
+    mixed_targets_weigh_their_losses,
     evaluation_needs_no_label,
     the_gradient_is_finite,
     half_precision_stays_finite,
@@ -84,6 +111,10 @@ def _built(make: Make, classes: int = _CLASSES, seed: int = 0) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return make(_FEATURES, classes)
+
+
+def _loss(head: nn.Module, features: Tensor, targets: Targets) -> Tensor:
+    return cast(Head, head).loss(features, targets)
 
 
 def _features() -> Tensor:

@@ -7,7 +7,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from deepnoise_core.contracts import Targets
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.losses import target_loss
 
 
 class SmallBackbone(nn.Module):
@@ -40,9 +42,13 @@ class SmallHead(nn.Module):
         with torch.no_grad():
             self.linear.weight.mul_(confidence)
 
-    def forward(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Logits [B, K]; labels change nothing."""
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits [B, K]."""
         return cast(Tensor, self.linear(features))
+
+    def loss(self, features: Tensor, targets: Targets) -> Tensor:
+        """Cross-entropy, [B]."""
+        return target_loss(self(features), targets)
 
 
 def small_classifier(

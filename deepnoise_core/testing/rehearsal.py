@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import Batch, LabelledBatch, Losses, Predictions, Progress, StepBatch, ViewPlan
+from deepnoise_core.contracts import (
+    Batch,
+    Losses,
+    PlateDesign,
+    Pool,
+    Predictions,
+    Progress,
+    StepBatch,
+    SupervisedBatch,
+    TestTimeViews,
+    View,
+    ViewPlan,
+)
 from deepnoise_core.contracts.protocols import Strategy
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.losses import hard_targets
 from deepnoise_core.testing.networks import small_classifier
 
 CLASSES, CHANNELS, SIDE, EPOCHS, STEPS_PER_EPOCH = 4, 3, 10, 8, 2
@@ -19,6 +33,7 @@ LATE = EPOCHS * STEPS_PER_EPOCH - 1
 """The last step, when every ramp has risen."""
 
 _LABELLED, _UNLABELLED = 6, 5
+_POOL = torch.arange(_LABELLED, _LABELLED + _UNLABELLED)
 
 
 class Rehearsal:
@@ -27,7 +42,7 @@ class Rehearsal:
     def __init__(self, make: Callable[[], Strategy], student: Classifier | None = None) -> None:
         self.student = student or small_classifier(channels=CHANNELS, classes=CLASSES, dropout=0.2)
         self.strategy = make()
-        self.strategy.start(self.student)
+        self.strategy.start(self.student, pool_of_the_rehearsal(self.student.num_classes))
         self.optimizer = torch.optim.SGD(self.student.parameters(), lr=0.1, momentum=0.9)
 
     def backward(self, batch: StepBatch, step: int) -> Losses:
@@ -48,7 +63,7 @@ class Rehearsal:
             after = progress_at(step + 1)
             self.strategy.after_step(self.student, after)
             if after.step % STEPS_PER_EPOCH == 0:
-                self.strategy.refresh(_predict_pool, after)
+                self.strategy.refresh(_predict_pool, after, improved=True)
 
     def gradients(self) -> list[Tensor]:
         """The student's gradients, zero where it has none."""
@@ -68,30 +83,37 @@ def progress_at(step: int) -> Progress:
 def random_batch(views: ViewPlan, seed: int, *, pool: int = 0, classes: int = CLASSES) -> StepBatch:
     """Random images with another look in every view; another `pool` has other unlabelled images."""
     known, unknown = (torch.Generator().manual_seed(number) for number in (seed, 1000 * (pool + 1) + seed))
-    labelled = LabelledBatch(
-        rows=torch.arange(_LABELLED),
-        views=_views(views.labelled, _LABELLED, known),
-        labels=torch.randint(classes, (_LABELLED,), generator=known),
-    )
+    rows, labels = torch.arange(_LABELLED), torch.randint(classes, (_LABELLED,), generator=known)
+    seen = _views((views.supervised, *views.labelled), _LABELLED, known)
+    supervised = SupervisedBatch(rows, seen[views.supervised], hard_targets(labels))
+    labelled = Batch(rows, {name: seen[name] for name in views.labelled})
     if not views.unlabelled:
-        return StepBatch(labelled)
-    rows = torch.arange(_LABELLED, _LABELLED + _UNLABELLED)
-    return StepBatch(labelled, Batch(rows, _views(views.unlabelled, _UNLABELLED, unknown)))
+        return StepBatch(supervised, labelled)
+    return StepBatch(supervised, labelled, Batch(_POOL, _views(views.unlabelled, _UNLABELLED, unknown)))
 
 
-def _views(names: tuple[str, ...], size: int, generator: torch.Generator) -> dict[str, Tensor]:
+def _views(names: tuple[str, ...], size: int, generator: torch.Generator) -> dict[str, View]:
     images = torch.randn(size, CHANNELS, SIDE, SIDE, generator=generator)
-    return {name: images + 0.3 * torch.randn(images.shape, generator=generator) for name in names}
+    return {name: View(images + 0.3 * torch.randn(images.shape, generator=generator)) for name in names}
 
 
-def _predict_pool(model: nn.Module) -> Predictions:
+def pool_of_the_rehearsal(classes: int = CLASSES) -> Pool:
+    """The sites of every unlabelled batch: a single plate, on which each class is at most once."""
+    return Pool(_POOL.numpy(), _ids(), PlateDesign((frozenset(range(classes)),), exclusive=True), classes)
+
+
+def _predict_pool(model: nn.Module, tta: TestTimeViews = "none") -> Predictions:
+    del tta  # Random images look alike from every side.
     network, was_training = cast(Classifier, model), model.training
     images = torch.randn(_UNLABELLED, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(7))
     with torch.no_grad():
         scores = network.eval()(images).float().numpy()
     network.train(was_training)
+    classes = tuple(f"p{number}" for number in range(network.num_classes))
+    return Predictions(_ids(), classes, scores)
+
+
+def _ids() -> dict[str, NDArray[Any]]:
     wells = np.array([f"B{number + 2:02}" for number in range(_UNLABELLED)], dtype=object)
     alike = {name: np.full(len(wells), name, dtype=object) for name in ("experiment", "plate", "cell_type")}
-    roles = np.full(len(wells), "treatment", dtype=object)
-    classes = tuple(f"p{number}" for number in range(network.num_classes))
-    return Predictions({**alike, "role": roles, "well": wells, "well_id": wells}, classes, scores)
+    return {**alike, "role": np.full(len(wells), "treatment", dtype=object), "well": wells, "well_id": wells}

@@ -13,7 +13,15 @@ from deepnoise_core.contracts import StepBatch
 from deepnoise_core.contracts.protocols import Strategy
 from deepnoise_core.testing.laws import require
 from deepnoise_core.testing.networks import small_classifier
-from deepnoise_core.testing.rehearsal import CHANNELS, CLASSES, LATE, SIDE, Rehearsal, random_batch
+from deepnoise_core.testing.rehearsal import (
+    CHANNELS,
+    CLASSES,
+    LATE,
+    SIDE,
+    Rehearsal,
+    pool_of_the_rehearsal,
+    random_batch,
+)
 
 Make = Callable[[], Strategy]
 
@@ -57,7 +65,7 @@ def starting_leaves_the_student_alone(make: Make) -> None:
     """`start` adds no parameter to the student and changes none of its tensors."""
     student = small_classifier()
     before = {name: tensor.clone() for name, tensor in student.state_dict().items()}
-    make().start(student)
+    make().start(student, pool_of_the_rehearsal())
     _require_equal(before, student.state_dict(), "start changes the student")
 
 
@@ -98,8 +106,8 @@ def losses_are_finite_with_many_classes(make: Make) -> None:
 def an_empty_pool_is_no_obstacle(make: Make) -> None:
     """Without unlabelled images the strategy learns from labelled ones alone."""
     job = Rehearsal(make)
-    labelled = random_batch(job.strategy.views, 0).labelled
-    job.backward(StepBatch(labelled), step=0)
+    batch = random_batch(job.strategy.views, 0)
+    job.backward(StepBatch(batch.supervised, batch.labelled), step=0)
     require(any(bool(gradient.any()) for gradient in job.gradients()), "labelled images give no gradient")
 
 
@@ -107,8 +115,8 @@ def unlabelled_images_come_without_labels(make: Make) -> None:
     """Rows and views are all that there is of unlabelled images, and the strategy asks for no more."""
     job = Rehearsal(make)
     batch = random_batch(job.strategy.views, 0)
-    if batch.unlabelled is not None:
-        require(set(vars(batch.unlabelled)) == {"rows", "views"}, "an unlabelled batch has further fields")
+    for part in (batch.labelled, batch.unlabelled):
+        require(part is None or set(vars(part)) == {"rows", "views"}, "more is told than rows and views")
     job.backward(batch, step=0)
 
 

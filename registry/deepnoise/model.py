@@ -95,7 +95,7 @@ class Model:
         screen, inputs = fitted_inputs(screen, normalizer, options, hardware.device, observer)
         network = hardware.placed(self.bundle.network)
         with observer.task("predicting", len(rows)) as advance, hardware.autocast():
-            outputs = predict_rows(network, inputs, rows, on_batch=advance)
+            outputs = predict_rows(network, inputs, rows, tta=recipe.inference.tta, on_batch=advance)
         if not len(outputs.rows):
             raise PredictionsError(f"{screen.source}: no site of a {part} well can be read; put the images back")
         trained_on = self.bundle.manifest.training["transductive"]

@@ -22,8 +22,8 @@ from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_take
 from deepnoise_core.engine.checkpoints import has_state, load_weights
 from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.job import TrainingJob, TrainingResult, planned_steps
 from deepnoise_core.engine.observation import Observer, Silent
-from deepnoise_core.engine.training import TrainingJob, TrainingResult, planned_steps
 from deepnoise_core.engine.training import train as run_job
 from deepnoise_core.engine.validation import LabelledPool
 from deepnoise_registry.bundles import write_bundle
@@ -202,6 +202,7 @@ def _job(composition: Composition, hardware: Hardware) -> TrainingJob:
         labels=np.where(split.parts == "train", target.codes, -1),
         unlabelled=np.flatnonzero(target.used & np.isin(split.parts, recipe.data.unlabelled)),
         validation=pool,
+        design=composition.design,
         plan=recipe.train,
         seed=recipe.seed,
     )

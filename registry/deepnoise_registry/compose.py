@@ -116,8 +116,7 @@ def _design(screen: Screen, parts: Split, target: Target) -> PlateDesign:
 
 
 def _require_views(recipe: Recipe, strategy: Strategy, augmentation: Augmentation) -> None:
-    wanted = dict.fromkeys((*strategy.views.labelled, *strategy.views.unlabelled))
-    missing = [view for view in wanted if view not in augmentation.views]
+    missing = [view for view in strategy.views.names if view not in augmentation.views]
     if missing:
         raise InputError(
             f"strategy {recipe.strategy.name!r} learns from the view {' and '.join(missing)}, but augmentation "

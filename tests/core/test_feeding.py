@@ -75,7 +75,7 @@ def feed(store: Any = SCREEN.store, seed: int = 0, views: tuple[str, ...] = ("we
     inputs = Inputs(store, Plain(), torch.device("cpu"))
     plan = TrainOptions.model_validate({"batch_size": 6, **options})
     steps = plan_steps(plan, SCREEN, LABELLED, LABELS, POOL if views else POOL[:0], seed=seed)
-    return Feed(inputs, Shifted(), LABELS, steps, ViewPlan(("weak", "strong"), views), seed)
+    return Feed(inputs, Shifted(), LABELS, steps, ViewPlan("weak", ("weak", "strong"), views), seed)
 
 
 def epoch_of(one: Feed, step: int = 0, last_step: int = 10_000) -> list[StepBatch | None]:
@@ -89,10 +89,10 @@ def assert_same(found: StepBatch | None, expected: StepBatch | None) -> None:
     assert found is not None
     assert expected is not None
     pairs: list[tuple[Any, Any]] = [(found.labelled, expected.labelled), (found.unlabelled, expected.unlabelled)]
-    assert torch.equal(found.labelled.labels, expected.labelled.labels)
+    assert torch.equal(found.supervised.targets.classes, expected.supervised.targets.classes)
     for one, other in pairs:
         assert torch.equal(one.rows, other.rows)
-        assert all(torch.equal(one.views[name], other.views[name]) for name in other.views)
+        assert all(torch.equal(one.views[name].images, other.views[name].images) for name in other.views)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
@@ -110,10 +110,12 @@ def test_views_hold_the_pixels_and_labels_of_their_rows() -> None:
     for batch in epoch_of(feed()):
         assert batch is not None
         assert batch.unlabelled is not None
-        assert batch.labelled.labels.tolist() == LABELS[batch.labelled.rows.numpy()].tolist()
+        assert batch.supervised.targets.classes[:, 0].tolist() == LABELS[batch.supervised.rows.numpy()].tolist()
+        assert torch.equal(batch.supervised.rows, batch.labelled.rows)
+        assert torch.equal(batch.supervised.view.images, batch.labelled.views["weak"].images)
         for part, names in ((batch.labelled, {"weak", "strong"}), (batch.unlabelled, {"weak"})):
             assert set(part.views) == names
-            added = part.views["weak"] - torch.from_numpy(PIXELS[part.rows.numpy()]).float() / 255
+            added = part.views["weak"].images - torch.from_numpy(PIXELS[part.rows.numpy()]).float() / 255
             assert torch.allclose(added.amax((1, 2, 3)), added.amin((1, 2, 3)), atol=1e-5)
             assert 0 <= float(added.min()) <= float(added.max()) < 2
 
@@ -126,7 +128,7 @@ def test_two_draws_of_one_site_look_different() -> None:
         (int(row), float(view[0, 0, 0]))
         for batch in batches
         if batch is not None
-        for row, view in zip(batch.labelled.rows, batch.labelled.views["weak"], strict=True)
+        for row, view in zip(batch.labelled.rows, batch.labelled.views["weak"].images, strict=True)
     }
     assert len(looks) == 20 * len(LABELLED)
 
@@ -149,7 +151,7 @@ def test_a_site_that_cannot_be_read_is_missing_from_its_batch_alone() -> None:
             assert other is not None
             kept = torch.tensor([int(row) not in bad for row in other.rows])
             assert torch.equal(one.rows, other.rows[kept])
-            assert torch.equal(one.views["weak"], other.views["weak"][kept])
+            assert torch.equal(one.views["weak"].images, other.views["weak"].images[kept])
     assert store.bad == {row: f"row {row} is damaged" for row in store.bad}
     assert set(store.bad) == bad
 

@@ -15,8 +15,11 @@ from torch.nn import functional as F
 from deepnoise_core.contracts import (
     Losses,
     Measure,
+    PlateDesign,
+    Pool,
     Predictions,
     Progress,
+    Refreshed,
     Screen,
     StepBatch,
     TrainOptions,
@@ -29,8 +32,9 @@ from deepnoise_core.engine.checkpoints import load_weights, restore
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import device_name, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.job import TrainingJob
 from deepnoise_core.engine.observation import Silent
-from deepnoise_core.engine.training import TrainingJob, train
+from deepnoise_core.engine.training import train
 from deepnoise_core.engine.validation import LabelledPool, validate
 from deepnoise_core.testing.networks import small_classifier
 from deepnoise_core.testing.screens import random_screen
@@ -64,23 +68,24 @@ class Learner:
     """Cross-entropy on labelled images; asks for the pool at each refresh, and remembers what it saw."""
 
     def __init__(self, unlabelled: tuple[str, ...] = ("same",), factor: float = 1.0) -> None:
-        self.views = ViewPlan(("same",), unlabelled)
+        self.views = ViewPlan("same", (), unlabelled)
         self.factor = factor
         self.seen: list[StepBatch] = []
         self.pools: list[Predictions] = []
 
-    def start(self, student: nn.Module) -> None:
+    def start(self, student: nn.Module, pool: Pool) -> None:
         self.student = student
 
     def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
         self.seen.append(batch)
-        loss = F.cross_entropy(student(batch.labelled.views["same"]), batch.labelled.labels)
+        loss = student(*batch.supervised.view, targets=batch.supervised.targets).loss.mean()
         return Losses({"cross_entropy": loss * self.factor})
 
     def after_step(self, student: nn.Module, progress: Progress) -> None: ...
 
-    def refresh(self, predictor: Predictor, progress: Progress) -> None:
+    def refresh(self, predictor: Predictor, progress: Progress, *, improved: bool) -> Refreshed:
         self.pools.append(predictor(self.student))
+        return Refreshed({"pools": float(len(self.pools))})
 
     def inference_model(self) -> nn.Module:
         return self.student
@@ -109,6 +114,7 @@ def job(strategy: Learner, screen: Screen | None = None, **plan: object) -> Trai
         labels=labels,
         unlabelled=np.flatnonzero(part == "E2"),
         validation=LabelledPool(validation, codes[validation], screen.column("well_id")[validation].astype(str)),
+        design=PlateDesign(),
         plan=TrainOptions.model_validate(options),
         seed=3,
     )
@@ -122,9 +128,9 @@ def test_an_epoch_sees_each_training_site_once_and_no_other_label(tmp_path: Path
     result = train(job(strategy), tmp_path, CPU, Silent())
     assert result.steps == 6
     for epoch in (strategy.seen[:3], strategy.seen[3:]):
-        rows = torch.cat([batch.labelled.rows for batch in epoch]).tolist()
+        rows = torch.cat([batch.supervised.rows for batch in epoch]).tolist()
         assert sorted(rows) == list(range(16))
-    assert max(int(batch.labelled.labels.max()) for batch in strategy.seen) < 4
+    assert max(int(batch.supervised.targets.classes.max()) for batch in strategy.seen) < 4
     unlabelled = {int(row) for batch in strategy.seen if batch.unlabelled for row in batch.unlabelled.rows}
     assert unlabelled <= set(range(32, 48))
 
@@ -209,7 +215,7 @@ def test_validation_is_the_accuracy_of_mean_logits(tmp_path: Path) -> None:
     assert pool is not None
     network: Classifier = one.student.eval()
     with torch.no_grad():
-        logits = network(one.inputs.clean(one.screen.store.read(pool.rows), pool.rows)).numpy()
+        logits = network(*one.inputs.clean(one.screen.store.read(pool.rows), pool.rows)).numpy()
     wells = list(dict.fromkeys(pool.wells.tolist()))
     mean = np.stack([logits[pool.wells == well].mean(axis=0) for well in wells])
     labels = np.array([pool.labels[pool.wells == well][0] for well in wells])
@@ -223,7 +229,7 @@ def test_sixteen_bits_and_another_size_reach_the_network(tmp_path: Path) -> None
     screen = random_screen(dtype="uint16")
     inputs = Inputs(screen.store, Plain(), torch.device("cpu"), image_size=8)
     rows = np.arange(3)
-    assert inputs.clean(screen.store.read(rows), rows).shape == (3, 3, 8, 8)
+    assert inputs.clean(screen.store.read(rows), rows).images.shape == (3, 3, 8, 8)
     assert site_statistics(screen).total.max() > 255 * 16 * 16
 
 

@@ -19,6 +19,7 @@ from deepnoise.cli import app
 from deepnoise_core.contracts import (
     BatchOptions,
     DataOptions,
+    InferenceOptions,
     OptimizerOptions,
     ScheduleOptions,
     SplitOptions,
@@ -167,6 +168,7 @@ def test_modules_that_architecture_names_exist() -> None:
         (BatchOptions, "train.batches."),
         (OptimizerOptions, "train.optimizer."),
         (ScheduleOptions, "train.schedule."),
+        (InferenceOptions, "inference."),
     ],
 )
 def test_every_field_of_a_recipe_is_documented(model: type[BaseModel], prefix: str) -> None:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import log_softmax
 from torch.nn import functional as F
 
+from deepnoise_core.engine.losses import hard_targets
 from deepnoise_plugins.arcface.head import ArcFaceHead
 from deepnoise_plugins.arcface.options import ArcFaceOptions
 
@@ -34,28 +36,27 @@ def test_logits_follow_the_formula(scale: float, margin: float) -> None:
     one = head(scale, margin)
     features = np.random.default_rng(1).normal(size=(64, 5))
     labels = np.random.default_rng(2).integers(0, 4, 64)
-    made = one(torch.tensor(features, dtype=torch.float32), torch.tensor(labels))
-    weight = one.weight.detach().double().numpy()
-    np.testing.assert_allclose(
-        made.detach(), expected(features, weight, labels, scale, margin), atol=1e-4 * scale
-    )
+    loss = one.loss(torch.tensor(features, dtype=torch.float32), hard_targets(torch.tensor(labels)))
+    logits = expected(features, one.weight.detach().double().numpy(), labels, scale, margin)
+    likelihood = log_softmax(logits, axis=1)[np.arange(64), labels]
+    np.testing.assert_allclose(loss.detach(), -likelihood, atol=1e-4 * scale)
 
 
 def test_beyond_pi_the_logit_still_falls_with_the_angle() -> None:
-    one = head(scale=1.0, margin=0.5, features=2, classes=1)
+    one = head(scale=1.0, margin=0.5, features=3, classes=2)
     with torch.no_grad():
-        one.weight.copy_(torch.tensor([[1.0, 0.0]]))
+        one.weight.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
     angles = torch.linspace(0, torch.pi, 400, dtype=torch.float64)
-    features = torch.stack([angles.cos(), angles.sin()], dim=1).float()
-    logits = one(features, torch.zeros(400, dtype=torch.int64))[:, 0].double()
-    assert (logits.diff() < 1e-6).all()
+    features = torch.stack([angles.cos(), angles.sin(), 0 * angles], dim=1).float()
+    loss = one.loss(features, hard_targets(torch.zeros(400, dtype=torch.int64))).double()
+    assert (loss.diff() > -1e-6).all()
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_gradient_is_finite_where_cosine_is_one(sign: float) -> None:
     one = head()
     features = (sign * one.weight.detach()[:1]).clone().requires_grad_()
-    loss = F.cross_entropy(one(features, torch.tensor([0])), torch.tensor([0]))
+    loss = one.loss(features, hard_targets(torch.tensor([0]))).sum()
     (gradient,) = torch.autograd.grad(loss, features)
     assert torch.isfinite(gradient).all()
 
@@ -65,4 +66,6 @@ def test_without_labels_or_margin_logits_are_scaled_cosines() -> None:
     features = torch.randn(6, 5)
     cosine = F.cosine_similarity(features[:, None], one.weight[None], dim=2)
     torch.testing.assert_close(one(features), 20.0 * cosine)
-    torch.testing.assert_close(one(features, torch.arange(6) % 4), 20.0 * cosine, atol=1e-3, rtol=1e-4)
+    labels = torch.arange(6) % 4
+    expected = F.cross_entropy(20.0 * cosine, labels, reduction="none")
+    torch.testing.assert_close(one.loss(features, hard_targets(labels)), expected, atol=1e-3, rtol=1e-4)

@@ -10,7 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import Kind, Losses, Progress, Role, SiteStatistics, StepBatch
+from deepnoise_core.contracts import (
+    Kind,
+    Losses,
+    Pool,
+    Progress,
+    Role,
+    Scored,
+    SiteStatistics,
+    StepBatch,
+    Targets,
+)
 from deepnoise_core.data.statistics import Pools
 from deepnoise_core.testing import (
     augmentations,
@@ -62,7 +72,7 @@ FURTHER: list[Setting] = [
     (Kind.NORMALIZER, "flat-field", {"reference": "negative_controls", "degree": 2}),
     (Kind.STRATEGY, "mean-teacher", {"publish": "student", "buffers": "average", "reduction": "class_sum"}),
     (Kind.STRATEGY, "mean-teacher", {"buffers": "copy", "student_view": "normal", "teacher_view": "easy"}),
-    (Kind.STRATEGY, "supervised", {"label_smoothing": 0.1, "view": "hard"}),
+    (Kind.STRATEGY, "supervised", {"view": "hard"}),
     (Kind.POSTPROCESSOR, "plate-group", {"arrangements": "all"}),
     (Kind.POSTPROCESSOR, "plate-balanced", {"capacity": 2, "unassigned_score": -3.0}),
     (Kind.POSTPROCESSOR, "center-scale", {"level": "cell_type", "method": "robust", "reference": "all"}),
@@ -138,21 +148,23 @@ class _DetachedWithoutLabels(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        logits: Tensor = self.network(images, labels)
-        return logits.detach() if labels is None else logits
+    def forward(
+        self, images: Tensor, condition: Tensor | None = None, targets: Targets | None = None
+    ) -> Tensor | Scored:
+        made: Tensor | Scored = self.network(images, condition, targets)
+        return made.detach() if isinstance(made, Tensor) else made
 
 
 class _TrainedTeacher(MeanTeacher):
     """Lets the gradient into the teacher."""
 
-    def start(self, student: nn.Module) -> None:
-        super().start(student)
+    def start(self, student: nn.Module, pool: Pool) -> None:
+        super().start(student, pool)
         self.teacher.requires_grad_(requires_grad=True)
 
     def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
         made = super().losses(student, batch, progress)
-        view = batch.labelled.views[self.options.teacher_view]
+        view = batch.labelled.views[self.options.teacher_view].images
         return Losses({**made.terms, "leak": self.teacher(view).square().mean()}, made.logs)
 
 
@@ -171,7 +183,7 @@ class _OverflowingTeacher(MeanTeacher):
 
     def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
         made = super().losses(student, batch, progress)
-        logits = student(batch.labelled.views[self.options.supervised_view])
+        logits = student(*batch.supervised.view)
         return Losses({**made.terms, "overflow": (1e3 * logits).exp().sum()}, made.logs)
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deepnoise_core.contracts import Targets
+from deepnoise_core.engine.losses import hard_targets, target_loss
 from deepnoise_plugins.arcface.options import ArcFaceOptions
 
 
@@ -23,14 +25,26 @@ class ArcFaceHead(nn.Module):
         self.weight = nn.Parameter(torch.empty(num_classes, num_features))
         nn.init.xavier_normal_(self.weight)
 
-    def forward(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Logits [B, K] of features [B, F]; with labels (int64 [B]) those of the margin loss."""
+    def forward(self, features: Tensor) -> Tensor:
+        """Scaled cosines, [B, K] of features [B, F]."""
+        return self.scale * self._cosine(features)
+
+    def loss(self, features: Tensor, targets: Targets) -> Tensor:
+        """Cross-entropy with the margin on the target, [B]; several targets weigh a loss each."""
+        cosine = self._cosine(features)
+        losses = [
+            weights * target_loss(self._logits(cosine, classes), hard_targets(classes, targets.smoothing))
+            for classes, weights in zip(targets.classes.unbind(1), targets.weights.unbind(1), strict=True)
+        ]
+        return torch.stack(losses).sum(dim=0)
+
+    def _cosine(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
-            cosine = F.linear(F.normalize(features.float()), F.normalize(self.weight.float()))
-            if labels is None:
-                return self.scale * cosine
-            true = cosine.gather(1, labels[:, None])
-            return self.scale * cosine.scatter(1, labels[:, None], self._with_margin(true))
+            return F.linear(F.normalize(features.float()), F.normalize(self.weight.float()))
+
+    def _logits(self, cosine: Tensor, labels: Tensor) -> Tensor:
+        true = cosine.gather(1, labels[:, None])
+        return self.scale * cosine.scatter(1, labels[:, None], self._with_margin(true))
 
     def _with_margin(self, cosine: Tensor) -> Tensor:
         # The clamp bounds the slope of the square root, which is infinite at cos = ±1.

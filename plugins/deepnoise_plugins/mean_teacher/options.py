@@ -6,7 +6,6 @@ from pydantic import Field, model_validator
 
 from deepnoise_core.contracts import Options
 
-View = Literal["easy", "normal", "hard"]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -27,9 +26,9 @@ class MeanTeacherOptions(Options):
     buffers: Literal["own", "copy", "average"] = Field(
         "own", description="batch-norm statistics: the teacher's own, the student's, or averaged"
     )
-    supervised_view: View = Field("normal", description="labelled view of the cross-entropy")
-    student_view: View = Field("easy", description="view of the student in the consistency")
-    teacher_view: View = Field("hard", description="view of the teacher in the consistency")
+    supervised_view: str = Field("normal", description="labelled view of the cross-entropy")
+    student_view: str = Field("easy", description="view of the student in the consistency")
+    teacher_view: str = Field("hard", description="view of the teacher in the consistency")
     publish: Literal["teacher", "student"] = Field("teacher", description="which network is evaluated")
 
     @model_validator(mode="after")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from deepnoise_core.contracts import Losses, Progress, StepBatch, ViewPlan
+from deepnoise_core.contracts import Losses, Pool, Progress, Refreshed, StepBatch, View, ViewPlan
 from deepnoise_core.contracts.protocols import Predictor
+from deepnoise_core.engine.classifier import joined
 from deepnoise_core.engine.ema import clone_teacher, decay_at, teacher_tensors, update_teacher
 from deepnoise_core.engine.losses import softmax_mse
 from deepnoise_core.engine.ramps import sigmoid_ramp
@@ -25,24 +25,22 @@ class MeanTeacher:
         self.options = options
         consistent = dict.fromkeys((options.student_view, options.teacher_view))
         self.views = ViewPlan(
-            labelled=tuple(dict.fromkeys((options.supervised_view, *consistent))),
-            unlabelled=tuple(consistent),
+            supervised=options.supervised_view, labelled=tuple(consistent), unlabelled=tuple(consistent)
         )
 
-    def start(self, student: nn.Module) -> None:
+    def start(self, student: nn.Module, pool: Pool) -> None:
         """Clone the teacher from the student."""
         self.student, self.teacher = student, clone_teacher(student)
 
     def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
         """Terms `cross_entropy` and `consistency`; logs their ratio and the ramp."""
-        labels = batch.labelled.labels
-        logits = student(batch.labelled.views[self.options.supervised_view], labels)
-        cross_entropy = F.cross_entropy(logits.float(), labels)
+        supervised = batch.supervised
+        cross_entropy = student(*supervised.view, targets=supervised.targets).loss.mean()
 
         self.teacher.train()
         with torch.no_grad():
-            target = self.teacher(_all_images(batch, self.options.teacher_view))
-        prediction = student(_all_images(batch, self.options.student_view))
+            target = self.teacher(*_all_images(batch, self.options.teacher_view))
+        prediction = student(*_all_images(batch, self.options.student_view))
         ramp = sigmoid_ramp(progress.epochs_done, self.options.ramp_epochs)
         distance = softmax_mse(prediction, target, self.options.reduction)
         consistency = self.options.consistency * ramp * distance
@@ -57,8 +55,9 @@ class MeanTeacher:
         decay = decay_at(self.options.decay, before, progress.step)
         update_teacher(self.teacher, student, decay, self.options.buffers)
 
-    def refresh(self, predictor: Predictor, progress: Progress) -> None:
+    def refresh(self, predictor: Predictor, progress: Progress, *, improved: bool) -> Refreshed:
         """There are no pseudo-labels to renew."""
+        return Refreshed()
 
     def inference_model(self) -> nn.Module:
         """The teacher, or the student where the options publish it."""
@@ -73,6 +72,6 @@ class MeanTeacher:
         self.teacher.load_state_dict(dict(state))
 
 
-def _all_images(batch: StepBatch, view: str) -> Tensor:
+def _all_images(batch: StepBatch, name: str) -> View:
     parts = [batch.labelled, *([batch.unlabelled] if batch.unlabelled else [])]
-    return torch.cat([part.views[view] for part in parts])
+    return joined(part.views[name] for part in parts)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from deepnoise_core.contracts import Losses, Progress, StepBatch, ViewPlan
+from deepnoise_core.contracts import Losses, Pool, Progress, Refreshed, StepBatch, ViewPlan
 from deepnoise_core.contracts.protocols import Predictor
 from deepnoise_plugins.supervised.options import SupervisedOptions
 
@@ -15,24 +14,23 @@ class Supervised:
 
     def __init__(self, options: SupervisedOptions) -> None:
         self.options = options
-        self.views = ViewPlan(labelled=(options.view,))
+        self.views = ViewPlan(options.view)
 
-    def start(self, student: nn.Module) -> None:
+    def start(self, student: nn.Module, pool: Pool) -> None:
         """Keep the student for `inference_model`."""
         self.student = student
 
     def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
         """One term, `cross_entropy`."""
-        labels = batch.labelled.labels
-        logits = student(batch.labelled.views[self.options.view], labels)
-        smoothing = self.options.label_smoothing
-        return Losses({"cross_entropy": F.cross_entropy(logits.float(), labels, label_smoothing=smoothing)})
+        supervised = batch.supervised
+        return Losses({"cross_entropy": student(*supervised.view, targets=supervised.targets).loss.mean()})
 
     def after_step(self, student: nn.Module, progress: Progress) -> None:
         """There is no teacher to move."""
 
-    def refresh(self, predictor: Predictor, progress: Progress) -> None:
+    def refresh(self, predictor: Predictor, progress: Progress, *, improved: bool) -> Refreshed:
         """There are no pseudo-labels to renew."""
+        return Refreshed()
 
     def inference_model(self) -> nn.Module:
         """The student."""

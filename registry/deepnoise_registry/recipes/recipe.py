@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, JsonValue, model_validator
 from pydantic_core import to_jsonable_python
 
-from deepnoise_core.contracts import DataOptions, Kind, Options, TrainOptions
+from deepnoise_core.contracts import DataOptions, InferenceOptions, Kind, Options, TrainOptions
 
 COMPONENT_FIELDS: Mapping[str, Kind] = {
     "reader": Kind.READER,
@@ -66,6 +66,7 @@ class Recipe(Options):
         (ComponentReference(name="site-mean"),), description="refine predictions, in this order"
     )
     train: TrainOptions = Field(TrainOptions(), description="how long and with which optimiser")
+    inference: InferenceOptions = Field(InferenceOptions(), description="how images are predicted afterwards")
 
 
 def default_of(field: str) -> JsonValue:

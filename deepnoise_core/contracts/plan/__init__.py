@@ -1,0 +1,28 @@
+"""The plan: what a recipe says about data, training and prediction, beside its components."""
+
+from deepnoise_core.contracts.plan.batches import BatchOptions, Domain
+from deepnoise_core.contracts.plan.data import BadImages, DataOptions, SplitOptions
+from deepnoise_core.contracts.plan.inference import InferenceOptions, TestTimeViews
+from deepnoise_core.contracts.plan.optimization import (
+    OptimizerName,
+    OptimizerOptions,
+    ScheduleName,
+    ScheduleOptions,
+)
+from deepnoise_core.contracts.plan.training import Precision, TrainOptions
+
+__all__ = [
+    "BadImages",
+    "BatchOptions",
+    "DataOptions",
+    "Domain",
+    "InferenceOptions",
+    "OptimizerName",
+    "OptimizerOptions",
+    "Precision",
+    "ScheduleName",
+    "ScheduleOptions",
+    "SplitOptions",
+    "TestTimeViews",
+    "TrainOptions",
+]

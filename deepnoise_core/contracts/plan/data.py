@@ -1,0 +1,51 @@
+"""What a recipe says about data: wells, classes, image size and the split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from deepnoise_core.contracts.components import Options
+from deepnoise_core.contracts.screens import Role
+
+BadImages = Literal["error", "skip"]
+
+
+class SplitOptions(Options):
+    """Which experiments (or plates) are trained on, selected on and only predicted.
+
+    Applied in this order: `column`, then `test`, then `validation`, then `folds` over what is still train.
+    """
+
+    unit: Literal["experiment", "plate"] = Field(
+        "experiment", description="what is never divided; a plate is named EXPERIMENT/PLATE"
+    )
+    column: str | None = Field(
+        None, description="column of the screen that says train, val or validation, or test"
+    )
+    test: tuple[str, ...] = Field((), description="units that are only predicted")
+    validation: tuple[str, ...] = Field((), description="units that select the best epoch")
+    folds: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="divide the training units in this many folds, balanced over cell types"
+    )
+    fold: Annotated[int, Field(ge=0)] = Field(0, description="the fold that becomes validation")
+
+
+class DataOptions(Options):
+    """What is learned, from which wells, at which size."""
+
+    target: str = Field("perturbation", description="column whose values are the classes")
+    roles: tuple[Role, ...] | None = Field(
+        None, description="wells used; treatments where the target is the perturbation, else all, where null"
+    )
+    image_size: Annotated[int, Field(ge=8)] | None = Field(
+        None, description="resize sites to this side, in pixels; as stored where null"
+    )
+    unlabelled: tuple[Literal["validation", "test"], ...] = Field(
+        ("validation", "test"), description="parts whose images, never labels, a strategy may learn from"
+    )
+    bad_images: BadImages = Field(
+        "error", description="what a site does whose image cannot be read: error stops, skip leaves it out"
+    )
+    split: SplitOptions = Field(SplitOptions(), description="train, validation and test")

@@ -1,0 +1,40 @@
+"""What a recipe says about training: how long, in what batches, with which optimiser."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from deepnoise_core.contracts.components import Options
+from deepnoise_core.contracts.plan.batches import BatchOptions
+from deepnoise_core.contracts.plan.optimization import OptimizerOptions, ScheduleOptions
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class TrainOptions(Options):
+    """How long, in what batches and with which optimiser the student learns."""
+
+    epochs: Annotated[int, Field(ge=1)] = Field(20, description="passes over the labelled training sites")
+    max_steps: Annotated[int, Field(ge=1)] | None = Field(None, description="stop after this many steps")
+    batch_size: Annotated[int, Field(ge=2)] = Field(
+        64, description="labelled sites a step; all sites where the mix is random"
+    )
+    unlabelled_batch_size: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="unlabelled sites a step; as many as labelled ones where null"
+    )
+    batches: BatchOptions = Field(BatchOptions(), description="which sites stand together in a batch")
+    optimizer: OptimizerOptions = Field(OptimizerOptions(), description="which optimiser moves the student")
+    schedule: ScheduleOptions = Field(ScheduleOptions(), description="learning rate over time")
+    clip_gradient: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm")
+    precision: Precision = Field("auto", description="auto picks bf16 on a GPU that has it, else fp32")
+
+    @model_validator(mode="after")
+    def _random_batches_have_one_size(self) -> Self:
+        if self.batches.mix == "random" and self.unlabelled_batch_size is not None:
+            raise ValueError(
+                "unlabelled_batch_size has no meaning with batches.mix: random, where batch_size counts all "
+                "sites of a step; remove one of the two"
+            )
+        return self

@@ -1,0 +1,74 @@
+"""What one training needs, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepnoise_core.contracts import PlateDesign, Screen, TrainOptions
+from deepnoise_core.contracts.protocols import Augmentation, Strategy
+from deepnoise_core.data.batches import Steps, plan_steps
+from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.validation import LabelledPool
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Everything that one training needs, already composed.
+
+    Attributes:
+        screen: N sites; the engine reads identities and pixels, no label.
+        classes: names of the K classes.
+        labelled: rows of the training sites, int64 [n].
+        labels: class index by row of the screen, int64 [N]; only those of `labelled` are read.
+        unlabelled: rows whose images alone may be learned from, int64 [u].
+        validation: sites that select the best epoch, or None.
+        design: what the labelled training plates tell about plates.
+        plan: epochs, batches, optimiser.
+        seed: all randomness follows from it.
+    """
+
+    student: Classifier
+    strategy: Strategy
+    augmentation: Augmentation
+    inputs: Inputs
+    screen: Screen
+    classes: tuple[str, ...]
+    labelled: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    unlabelled: NDArray[np.int64]
+    validation: LabelledPool | None
+    design: PlateDesign
+    plan: TrainOptions
+    seed: int
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended.
+
+    Attributes:
+        best_epoch: epoch, from 1, whose weights are in `checkpoints/best.safetensors`.
+        record: that epoch's line of `metrics.jsonl`.
+        steps: steps done.
+        bad_images: site id → why it could not be read, of the sites that training went on without.
+    """
+
+    best_epoch: int
+    record: Mapping[str, float]
+    steps: int
+    bad_images: Mapping[str, str]
+
+
+def planned_steps(job: TrainingJob) -> Steps:
+    """The rows of every step of a job.
+
+    Raises:
+        TrainingError: the training sites do not make batches as the plan wants them.
+    """
+    pool = job.unlabelled if job.strategy.views.unlabelled else job.unlabelled[:0]
+    return plan_steps(job.plan, job.screen, job.labelled, job.labels, pool, seed=job.seed)
