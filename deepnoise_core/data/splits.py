@@ -52,7 +52,7 @@ def split(screen: Screen, options: SplitOptions) -> Split:
         SplitError: a unit or column does not exist, a unit stands in two lists or is divided by the column,
             a value of the column is no part, a fold cannot be made, or no training unit is left.
     """
-    table = screen.sites.select(_unit(options).alias("unit"), "cell_type")
+    table = screen.sites.select(_unit(options.unit).alias("unit"), "cell_type")
     cell_types = _cell_types(table)
     parts: dict[str, Part] = dict.fromkeys(cell_types, "train")
     if options.column is not None:
@@ -79,6 +79,11 @@ def split(screen: Screen, options: SplitOptions) -> Split:
     )
 
 
+def units_of(screen: Screen, unit: Literal["experiment", "plate"]) -> NDArray[np.str_]:
+    """The name of each site's unit, strings [N]; a plate is named EXPERIMENT/PLATE."""
+    return screen.sites.select(_unit(unit)).to_series().to_numpy().astype(str)
+
+
 def folds_of(units: Iterable[str], cell_types: Mapping[str, str], folds: int) -> tuple[tuple[str, ...], ...]:
     """Divide units in folds that differ by at most one unit, overall and within each cell type.
 
@@ -97,8 +102,8 @@ _PART_WORDS: dict[str, Part] = {
 }
 
 
-def _unit(options: SplitOptions) -> pl.Expr:
-    if options.unit == "plate":
+def _unit(unit: Literal["experiment", "plate"]) -> pl.Expr:
+    if unit == "plate":
         return pl.concat_str("experiment", "plate", separator="/")
     return pl.col("experiment")
 

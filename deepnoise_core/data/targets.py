@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,39 @@ def encode_target(screen: Screen, target: str, roles: tuple[Role, ...] | None, s
     codes = labels.replace_strict(indices, default=NO_LABEL, return_dtype=pl.Int64).to_numpy()
     _require_trained_classes(screen, target, labels.filter(pl.Series(validation & (codes == NO_LABEL))))
     return Target(classes, np.where(training | validation, codes, NO_LABEL).astype(np.int64), used)
+
+
+def restrict_target(target: Target, screen: Screen, cell_types: tuple[str, ...] | None) -> Target:
+    """The same target, with sites of other cell types neither labelled nor used.
+
+    The classes stay those of all cell types, so that networks of different cell types have the same outputs.
+
+    Args:
+        target: of the N sites of the screen.
+        screen: the screen.
+        cell_types: those that are learned from; all where None.
+
+    Raises:
+        ScreenError: the screen has none of one of these cell types.
+    """
+    if cell_types is None:
+        return target
+    known = sorted(screen.sites["cell_type"].unique().to_list(), key=natural_key)
+    for name in cell_types:
+        if name not in known:
+            raise ScreenError(
+                f"{screen.source}: data.cell_types: no site is of cell type {name!r}{did_you_mean(name, known)}; "
+                f"the screen has {some_of(known)}"
+            )
+    kept = is_of_cell_type(screen, cell_types)
+    return replace(target, codes=np.where(kept, target.codes, NO_LABEL), used=target.used & kept)
+
+
+def is_of_cell_type(screen: Screen, cell_types: tuple[str, ...] | None) -> NDArray[np.bool_]:
+    """Whether each site is of one of these cell types, or of any where None; bool [N]."""
+    if cell_types is None:
+        return np.ones(len(screen), dtype=bool)
+    return screen.sites["cell_type"].is_in(cell_types).to_numpy()
 
 
 def truth(screen: Screen, target: str) -> NDArray[Any]:

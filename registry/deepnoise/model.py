@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from deepnoise.pixels import fitted_inputs
 from deepnoise_core.contracts import Kind, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
-from deepnoise_core.contracts.plan import BadImages
+from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.contracts.protocols import Normalizer
+from deepnoise_core.data.files import sha256_of
 from deepnoise_core.data.names import some_of
-from deepnoise_core.data.targets import used_sites
+from deepnoise_core.data.splits import units_of
+from deepnoise_core.data.targets import is_of_cell_type, used_sites
 from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.devices import DeviceName, pick_hardware
 from deepnoise_core.engine.observation import Observer, Silent
@@ -24,6 +26,7 @@ from deepnoise_registry.building import build
 from deepnoise_registry.bundles import MANIFEST, Bundle, read_bundle
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import compose_postprocessors
+from deepnoise_registry.recipes.recipe import Recipe
 
 PartName = Literal["all", "train", "validation", "test"]
 
@@ -40,6 +43,11 @@ class Model:
     bundle: Bundle
     catalogue: Catalogue
 
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that it was trained by, filled."""
+        return self.bundle.recipe
+
     def predict(
         self,
         screen: Screen,
@@ -47,6 +55,7 @@ class Model:
         part: PartName = "all",
         device: DeviceName = "auto",
         bad_images: BadImages | None = None,
+        tta: TestTimeViews | None = None,
         observer: Observer | None = None,
     ) -> Predictions:
         """Predict the wells of a screen; all post-processors of the recipe are applied.
@@ -60,6 +69,8 @@ class Model:
             device: `auto`, `cpu`, `cuda` or `mps`.
             bad_images: `error`, or `skip` to predict wells without the sites that cannot be read; as the recipe
                 says where None.
+            tta: copies of each image that are averaged: `none`, `flips` or `dihedral`; as the recipe says where
+                None.
             observer: is told of progress.
 
         Raises:
@@ -69,7 +80,7 @@ class Model:
             ImageError: a site cannot be read, or with `skip` too many of them.
         """
         predictions, _ = self.predict_readable(
-            screen, part=part, device=device, bad_images=bad_images, observer=observer
+            screen, part=part, device=device, bad_images=bad_images, tta=tta, observer=observer
         )
         return predictions
 
@@ -80,30 +91,63 @@ class Model:
         part: PartName = "all",
         device: DeviceName = "auto",
         bad_images: BadImages | None = None,
+        tta: TestTimeViews | None = None,
         observer: Observer | None = None,
     ) -> tuple[Predictions, Screen]:
         """As `predict`, and the experiments that were read: sites that cannot be are among their dropped ones."""
+        parts = self.parts(screen)
+        wanted = self.covers(screen) & ((parts == part) | (part == "all"))
+        if not wanted.any():
+            raise nothing_to_predict(screen, part, parts)
+        sites, seen = self.predict_sites(
+            screen, wanted, device=device, bad_images=bad_images, tta=tta, observer=observer
+        )
+        if not len(sites):
+            raise PredictionsError(f"{screen.source}: no site of a {part} well can be read; put the images back")
+        known = dict(zip(screen.column("site_id"), parts, strict=True))
+        sites = replace(sites, ids={**sites.ids, "part": np.array([known[one] for one in sites.ids["site_id"]])})
+        return self.processed(sites), seen
+
+    def predict_sites(
+        self,
+        screen: Screen,
+        wanted: NDArray[np.bool_],
+        *,
+        device: DeviceName = "auto",
+        bad_images: BadImages | None = None,
+        tta: TestTimeViews | None = None,
+        observer: Observer | None = None,
+    ) -> tuple[Predictions, Screen]:
+        """Predict single sites, before any post-processor.
+
+        Args:
+            screen: N sites; its channels must be the model's.
+            wanted: the sites to predict, bool [N], at least one.
+            device: `auto`, `cpu`, `cuda` or `mps`.
+            bad_images: as of `predict`.
+            tta: as of `predict`.
+            observer: is told of progress.
+
+        Returns:
+            The sites that could be read, and the experiments of the wanted sites without those that could not.
+        """
         observer = observer or Silent()
         self._require_channels(screen)
-        recipe = self.bundle.recipe
+        recipe = self.recipe
         options = recipe.data.model_copy(update={"bad_images": bad_images or recipe.data.bad_images})
         hardware = pick_hardware(device, recipe.train.precision)
-        parts = self._parts(screen)
-        screen, parts, rows = self._selected(screen, parts, part)
+        screen, rows = _whole_experiments(screen, wanted)
         observer.note(f"predicting {len(rows):,} sites on {hardware}")
         normalizer: Normalizer = build(self.catalogue, Kind.NORMALIZER, recipe.normalizer)
         screen, inputs = fitted_inputs(screen, normalizer, options, hardware.device, observer)
         network = hardware.placed(self.bundle.network)
         with observer.task("predicting", len(rows)) as advance, hardware.autocast():
-            outputs = predict_rows(network, inputs, rows, tta=recipe.inference.tta, on_batch=advance)
-        if not len(outputs.rows):
-            raise PredictionsError(f"{screen.source}: no site of a {part} well can be read; put the images back")
+            outputs = predict_rows(network, inputs, rows, tta=tta or recipe.inference.tta, on_batch=advance)
         trained_on = self.bundle.manifest.training["transductive"]
         uses = tuple(dict.fromkeys(filter(None, (*trained_on, normalizer.transductive))))
         sites = site_predictions(screen, outputs, self.bundle.manifest.classes, transductive=uses)
         notes = (*normalizer.notes, *_unread(screen, rows, outputs.rows))
-        sites = replace(sites, ids={**sites.ids, "part": parts[outputs.rows]}, notes=notes)
-        return self._processed(sites), screen.drop(inputs.bad)
+        return replace(sites, notes=notes), screen.drop(inputs.bad)
 
     def embed(self, screen: Screen, *, device: DeviceName = "auto") -> NDArray[np.float32]:
         """Embeddings of the screen's wells, float32 [wells, F], in the order of `predict`'s rows."""
@@ -111,10 +155,37 @@ class Model:
         assert embeddings is not None  # noqa: S101 - predict always makes them
         return embeddings
 
-    def _processed(self, predictions: Predictions) -> Predictions:
-        for process in compose_postprocessors(self.bundle.recipe, self.catalogue):
+    def covers(self, screen: Screen) -> NDArray[np.bool_]:
+        """Whether each site is of a role and cell type that the model predicts, bool [N].
+
+        Raises:
+            ScreenError: no site has one of the roles.
+        """
+        data = self.bundle.recipe.data
+        return used_sites(screen, data.target, data.roles) & is_of_cell_type(screen, data.cell_types)
+
+    def parts(self, screen: Screen) -> NDArray[np.str_]:
+        """The part of each site by the units that the model was trained with; unseen units are `test`; [N]."""
+        split = self.bundle.manifest.training["split"]
+        known = {name: part for part in ("train", "validation") for name in split[part]}
+        return np.array([known.get(name, "test") for name in units_of(screen, split["unit"])])
+
+    def processed(self, predictions: Predictions) -> Predictions:
+        """Predictions as the post-processors of the recipe leave them, one row a well."""
+        for process in compose_postprocessors(self.recipe, self.catalogue):
             predictions = process(predictions, self.bundle.design)
         return merge_sites(predictions)
+
+    def provenance(self) -> dict[str, object]:
+        """Which model this is, in JSON types."""
+        bundle = self.bundle
+        return {
+            "model": bundle.manifest.name,
+            "bundle": str(bundle.path.resolve()),
+            "manifest_sha256": sha256_of(bundle.path / MANIFEST),
+            "split": bundle.manifest.training["split"],
+            "trained_transductively_on": bundle.manifest.training["transductive"],
+        }
 
     def _require_channels(self, screen: Screen) -> None:
         wanted, found = self.bundle.manifest.channels, screen.channels
@@ -124,29 +195,20 @@ class Model:
                 f"{', '.join(wanted)} in this order, but the screen has {', '.join(found)}"
             )
 
-    def _parts(self, screen: Screen) -> NDArray[np.str_]:
-        """The part of each site by the units that the model was trained with; unseen units are `test`."""
-        split = self.bundle.manifest.training["split"]
-        unit = screen.column("experiment").astype(str)
-        if split["unit"] == "plate":
-            unit = np.char.add(np.char.add(unit, "/"), screen.column("plate").astype(str))
-        known = {name: part for part in ("train", "validation") for name in split[part]}
-        return np.array([known.get(name, "test") for name in unit])
 
-    def _selected(
-        self, screen: Screen, parts: NDArray[np.str_], part: PartName
-    ) -> tuple[Screen, NDArray[np.str_], NDArray[np.int64]]:
-        """The experiments that hold the wanted wells, their parts, and the wanted rows among them."""
-        data = self.bundle.recipe.data
-        wanted = used_sites(screen, data.target, data.roles) & ((parts == part) | (part == "all"))
-        if not wanted.any():
-            raise PredictionsError(
-                f"{screen.source}: no {part} well to predict; the screen's parts are "
-                f"{', '.join(np.unique(parts))}"
-            )
-        experiments = screen.column("experiment").astype(str)
-        needed = np.flatnonzero(np.isin(experiments, np.unique(experiments[wanted])))
-        return screen.take(needed), parts[needed], np.flatnonzero(wanted[needed])
+def nothing_to_predict(screen: Screen, part: PartName, parts: NDArray[np.str_]) -> PredictionsError:
+    """The error where a screen has no well of a part that its models cover."""
+    return PredictionsError(
+        f"{screen.source}: no {part} well to predict; the screen's parts are {', '.join(np.unique(parts))}, its "
+        f"cell types {', '.join(np.unique(screen.column('cell_type').astype(str)))}"
+    )
+
+
+def _whole_experiments(screen: Screen, wanted: NDArray[np.bool_]) -> tuple[Screen, NDArray[np.int64]]:
+    """The experiments that hold the wanted sites, and the rows of these sites among theirs."""
+    experiments = screen.column("experiment").astype(str)
+    needed = np.flatnonzero(np.isin(experiments, np.unique(experiments[wanted])))
+    return screen.take(needed), np.flatnonzero(wanted[needed])
 
 
 def _unread(screen: Screen, wanted: NDArray[np.int64], read: NDArray[np.int64]) -> list[str]:

@@ -9,11 +9,10 @@ from deepnoise.model import Model, PartName
 from deepnoise.pictures.plate_map import draw_plate_maps
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.plan import BadImages
-from deepnoise_core.data.files import refuse_taken, sha256_of
+from deepnoise_core.data.files import refuse_taken
 from deepnoise_core.data.prediction_table import write_predictions
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer
-from deepnoise_registry.bundles import MANIFEST
 
 
 def predict_folder(
@@ -48,17 +47,13 @@ def write_folder(predictions: Predictions, out: Path, model: Model, screen: Scre
 
 
 def _provenance(model: Model, screen: Screen) -> dict[str, object]:
-    bundle = model.bundle
+    reader = model.recipe.reader
     return {
-        "model": bundle.manifest.name,
-        "bundle": str(bundle.path.resolve()),
-        "manifest_sha256": sha256_of(bundle.path / MANIFEST),
+        **model.provenance(),
         "screen": screen.source,
         "reader": screen.reader,
-        "reader_options": dict(bundle.recipe.reader.options) if bundle.recipe.reader else {},
-        "target": bundle.recipe.data.target,
-        "split": bundle.manifest.training["split"],
-        "trained_transductively_on": bundle.manifest.training["transductive"],
+        "reader_options": dict(reader.options) if reader else {},
+        "target": model.recipe.data.target,
         "dropped_sites": {one.site_id: one.reason for one in screen.dropped},
         "deepnoise": version("deepnoise"),
     }

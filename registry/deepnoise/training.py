@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deepnoise.cards import CARD, PARTS, card_of, open_as_it_was, read_card
 from deepnoise.pictures.curves import draw_curves
 from deepnoise.pixels import fitted_inputs, note_left_out
 from deepnoise_core.contracts import Screen
-from deepnoise_core.contracts.errors import ModelError
+from deepnoise_core.contracts.errors import InputError, ModelError
 from deepnoise_core.data.exclusions import read_exclusions, without_excluded, write_exclusions
 from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_taken, replace_file
+from deepnoise_core.data.splits import units_of
 from deepnoise_core.engine.checkpoints import has_state, load_weights
 from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
@@ -30,13 +30,10 @@ from deepnoise_registry.bundles import write_bundle
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import Composition, compose
 from deepnoise_registry.recipes.reading import read_recipe
-from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
+from deepnoise_registry.recipes.recipe import Recipe
 from deepnoise_registry.recipes.writing import recipe_to_yaml
-from deepnoise_registry.screens import open_screen
 
-CARD = "run.json"
 EXCLUSIONS = "exclude.csv"
-_PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -64,8 +61,9 @@ def train_run(
     observer: Observer | None = None,
     exclude: Path | None = None,
     resume: bool = False,
+    series: Path | None = None,
 ) -> Run:
-    """Train a recipe on a screen and write a run: recipe, metrics, curves, checkpoints, card and bundle.
+    """Train a recipe without stages, and write a run: recipe, metrics, curves, checkpoints, card, bundle.
 
     Nothing is written before recipe, split, classes and pixels' statistics are known to be good.
 
@@ -78,22 +76,24 @@ def train_run(
         observer: is told of progress.
         exclude: CSV of sites to leave out, `site_id,reason`; the run keeps a copy.
         resume: continue the run that `out` holds.
+        series: the folder of the series of which this run is a part, if any; it is what a user resumes.
 
     Raises:
         InputError: anything that the user can mend.
     """
+    if recipe.stages:
+        raise InputError(f"recipe {recipe.name!r} has stages, which are several runs; train it as a series")
     observer = observer or Silent()
     if not resume:
         refuse_taken(out, "a run")
     exclusions = read_exclusions(exclude) if exclude else {}
-    composition = compose(recipe, without_excluded(screen, exclusions, str(exclude)), catalogue)
-    hardware = pick_hardware(device, recipe.train.precision)
-    planned_steps(_job(composition, hardware))
+    screen = without_excluded(screen, exclusions, str(exclude))
+    composition, hardware = prepared(recipe, screen, catalogue, device)
     observer.note(f"training on {hardware}")
     _note_parts(composition, observer)
     need_space(out, 12 * sum(p.numel() * p.element_size() for p in composition.student.parameters()), "a run")
     composition, job = _with_pixels(composition, catalogue, hardware, observer, keep_rows=resume)
-    card = _card(composition, hardware)
+    card = card_of(composition, hardware)
     with plain_disk_errors(out):
         try:
             if not resume:
@@ -101,64 +101,56 @@ def train_run(
             result = run_job(job, out, hardware, observer, resume=resume)
         except BaseException:
             if has_state(out / "checkpoints" / "last"):
-                observer.note(f"the run stopped; continue it with deepnoise train --resume {out}")
+                observer.note(f"the run stopped; continue it with deepnoise train --resume {series or out}")
             elif not resume:
                 shutil.rmtree(out, ignore_errors=True)
             raise
         return _finish(out, composition, card, result, catalogue)
 
 
+def prepared(
+    recipe: Recipe, screen: Screen, catalogue: Catalogue, device: DeviceName
+) -> tuple[Composition, Hardware]:
+    """The composition of a recipe for a screen, known to make steps, and the hardware for it; writes nothing.
+
+    Raises:
+        InputError: recipe, screen and device do not go together.
+    """
+    composition = compose(recipe, screen, catalogue)
+    hardware = pick_hardware(device, recipe.train.precision)
+    planned_steps(_job(composition, hardware))
+    return composition, hardware
+
+
 def resume_run(
     out: Path,
-    screen: Path | str | None,
+    screen: Screen | Path | str | None,
     catalogue: Catalogue,
     *,
     device: DeviceName = "auto",
     observer: Observer | None = None,
+    series: Path | None = None,
 ) -> Run:
     """Continue a run that stopped, after the last epoch that its checkpoint holds.
 
     Args:
         out: the run's folder.
-        screen: where the screen is now; where it was when the run began, if None.
+        screen: open, or where it is now; where it was when the run began, if None.
         catalogue: where components are found.
         device: `auto`, `cpu`, `cuda` or `mps`.
         observer: is told of progress.
+        series: the folder of the series of which this run is a part, if any.
 
     Raises:
         ModelError: the folder holds no run, or one that is finished or never saved a checkpoint, or its screen
             has other sites now.
     """
-    try:
-        card = json.loads((out / CARD).read_text())
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"{out}: holds no run to resume, since it has no {CARD}; give the folder of a run"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{out / CARD}: cannot be read: {error}") from error
+    card = read_card(out / CARD)
     if (out / "bundle").exists():
         raise ModelError(f"{out}: this run is finished; its network is in {out / 'bundle'}")
     recipe, _ = read_recipe(out / "recipe.yaml", catalogue)
-    opened = open_screen(screen or card["screen"]["source"], catalogue, recipe.reader)
-    opened = _as_it_was(opened, card["screen"], out)
-    return train_run(recipe, opened, out, catalogue, device=device, observer=observer, resume=True)
-
-
-def _as_it_was(screen: Screen, record: Mapping[str, Any], out: Path) -> Screen:
-    """The sites that a run began with: what it left out, for any reason, is left out again."""
-    dropped: Mapping[str, str] = record["dropped"]
-    lost = next((one for one in screen.dropped if one.site_id not in dropped), None)
-    if lost is not None:
-        raise ModelError(f"{out}: began with site {lost.site_id}, which cannot be used now: {lost.reason}")
-    reasons = {row: dropped[site] for row, site in enumerate(screen.sites["site_id"]) if site in dropped}
-    screen = screen.drop(reasons)
-    if len(screen) != record["sites"]:
-        raise ModelError(
-            f"{out}: began with {record['sites']:,} sites, but {screen.source} has {len(screen):,} now; "
-            "resume with the screen as it was, or start another run"
-        )
-    return screen
+    opened = open_as_it_was(screen, card["screen"], recipe, catalogue, out)
+    return train_run(recipe, opened, out, catalogue, device=device, observer=observer, resume=True, series=series)
 
 
 def _with_pixels(
@@ -210,11 +202,13 @@ def _job(composition: Composition, hardware: Hardware) -> TrainingJob:
 
 def _note_parts(composition: Composition, observer: Observer) -> None:
     split, target, screen = composition.split, composition.target, composition.screen
-    for part in _PARTS:
-        units = getattr(split, part)
-        sites = int((target.used & (split.parts == part)).sum())
-        if units:
-            observer.note(f"{part}: {sites:,} sites of {', '.join(units)}")
+    units = units_of(screen, composition.recipe.data.split.unit)
+    for part in PARTS:
+        rows = target.used & (split.parts == part)
+        if rows.any():
+            found = set(units[rows])
+            named = ", ".join(unit for unit in getattr(split, part) if unit in found)
+            observer.note(f"{part}: {rows.sum():,} sites of {named}")
     observer.note(f"{len(target.classes)} classes of {composition.recipe.data.target!r}")
     note_left_out(screen.dropped, CARD, observer)
     pool = composition.recipe.data.unlabelled
@@ -244,30 +238,3 @@ def _finish(
     write_bundle(out / "bundle", composition, weights, card, catalogue)
     replace_file(out / CARD, json.dumps(card, indent=2))
     return Run(out, out / "bundle", card)
-
-
-def _card(composition: Composition, hardware: Hardware) -> dict[str, Any]:
-    recipe, split, screen = composition.recipe, composition.split, composition.screen
-    uses = [composition.normalizer.transductive] if composition.normalizer.transductive else []
-    if composition.strategy.views.unlabelled:
-        uses += [f"unlabelled {part} images" for part in recipe.data.unlabelled if getattr(split, part)]
-    return {
-        "recipe": recipe.name,
-        "recipe_sha256": recipe_hash(recipe),
-        "seed": recipe.seed,
-        "screen": {
-            "source": screen.source,
-            "reader": screen.reader,
-            "sites": len(screen),
-            "dropped": {one.site_id: one.reason for one in screen.dropped},
-        },
-        "target": recipe.data.target,
-        "split": {"unit": recipe.data.split.unit, **{part: list(getattr(split, part)) for part in _PARTS}},
-        "transductive": uses,
-        "selection": "raw validation accuracy" if split.validation else "last epoch",
-        "hardware": str(hardware),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("deepnoise", "torch", "timm", "numpy")},
-        },
-    }

@@ -18,7 +18,7 @@ from deepnoise_core.contracts.protocols import (
 from deepnoise_core.data.plates import discover_design
 from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.data.splits import Split, split
-from deepnoise_core.data.targets import Target, encode_target
+from deepnoise_core.data.targets import Target, encode_target, restrict_target
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
@@ -63,7 +63,9 @@ def compose(recipe: Recipe, screen: Screen, catalogue: Catalogue) -> Composition
         PluginError: a plugin's factory fails or returns the wrong thing.
     """
     parts = split(screen, recipe.data.split)
-    target = encode_target(screen, recipe.data.target, recipe.data.roles, parts)
+    # Classes and plate groups are those of all cell types, of which the recipe may learn from one alone.
+    everything = encode_target(screen, recipe.data.target, recipe.data.roles, parts)
+    target = restrict_target(everything, screen, recipe.data.cell_types)
     augmentation = build(catalogue, Kind.AUGMENTATION, recipe.augmentation)
     strategy = build(catalogue, Kind.STRATEGY, recipe.strategy)
     _require_views(recipe, strategy, augmentation)
@@ -72,7 +74,7 @@ def compose(recipe: Recipe, screen: Screen, catalogue: Catalogue) -> Composition
         screen=screen,
         split=parts,
         target=target,
-        design=_design(screen, parts, target),
+        design=_design(screen, parts, everything),
         student=compose_network(recipe, screen.channels, len(target.classes), catalogue),
         normalizer=build(catalogue, Kind.NORMALIZER, recipe.normalizer),
         augmentation=augmentation,

@@ -1,6 +1,7 @@
 """Targets hold the labels of training and validation wells, never those of test wells."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,7 @@ from deepnoise_core.contracts.errors import ScreenError, SplitError
 from deepnoise_core.data.sites import site_table
 from deepnoise_core.data.splits import split
 from deepnoise_core.data.stores import ArrayStore
-from deepnoise_core.data.targets import encode_target, truth
+from deepnoise_core.data.targets import encode_target, restrict_target, truth
 
 ROWS = [
     # experiment, role, perturbation
@@ -110,3 +111,19 @@ def test_labels_of_test_wells_change_nothing(labels: list[str | None]) -> None:
     assert one.classes == two.classes
     np.testing.assert_array_equal(one.codes, two.codes)
     np.testing.assert_array_equal(one.used, two.used)
+
+
+def test_classes_stay_those_of_all_cell_types() -> None:
+    table = screen()
+    kinds = ["RPE", "RPE", "RPE", "HUVEC", "HUVEC", "RPE", "HUVEC"]
+    table = replace(table, sites=table.sites.with_columns(cell_type=pl.Series(kinds)))
+    everything = encode_target(table, "perturbation", None, split(table, SPLIT))
+    target = restrict_target(everything, table, ("HUVEC",))
+    assert target.classes == everything.classes
+    other = np.array(kinds) != "HUVEC"
+    assert (target.codes[other] == NO_LABEL).all()
+    assert not target.used[other].any()
+    assert (target.codes[~other] == everything.codes[~other]).all()
+    assert restrict_target(everything, table, None) is everything
+    with pytest.raises(ScreenError, match=re.escape("no site is of cell type 'HUVE', did you mean 'HUVEC'?")):
+        restrict_target(everything, table, ("HUVE",))

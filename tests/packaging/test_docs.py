@@ -26,7 +26,7 @@ from deepnoise_core.contracts import (
     TrainOptions,
 )
 from deepnoise_registry.recipes.reading import parse_recipe
-from deepnoise_registry.recipes.recipe import Recipe
+from deepnoise_registry.recipes.recipe import Recipe, StageOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {
@@ -168,6 +168,7 @@ def test_modules_that_architecture_names_exist() -> None:
         (BatchOptions, "train.batches."),
         (OptimizerOptions, "train.optimizer."),
         (ScheduleOptions, "train.schedule."),
+        (StageOptions, "stages.0."),
         (InferenceOptions, "inference."),
     ],
 )

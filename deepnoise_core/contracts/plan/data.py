@@ -39,6 +39,9 @@ class DataOptions(Options):
     roles: tuple[Role, ...] | None = Field(
         None, description="wells used; treatments where the target is the perturbation, else all, where null"
     )
+    cell_types: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        None, description="cell types learned from and predicted; classes are those of all; all where null"
+    )
     image_size: Annotated[int, Field(ge=8)] | None = Field(
         None, description="resize sites to this side, in pixels; as stored where null"
     )

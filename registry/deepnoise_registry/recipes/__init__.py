@@ -2,7 +2,7 @@
 
 from deepnoise_registry.recipes.library import builtin_names, builtin_summaries, builtin_text
 from deepnoise_registry.recipes.reading import RecipeReading, parse_recipe, read_recipe, recipe_text
-from deepnoise_registry.recipes.recipe import ComponentReference, Recipe, recipe_hash
+from deepnoise_registry.recipes.recipe import ComponentReference, Recipe, StageOptions, recipe_hash
 from deepnoise_registry.recipes.schema import recipe_schema
 from deepnoise_registry.recipes.writing import recipe_to_yaml
 
@@ -10,6 +10,7 @@ __all__ = [
     "ComponentReference",
     "Recipe",
     "RecipeReading",
+    "StageOptions",
     "builtin_names",
     "builtin_summaries",
     "builtin_text",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pydantic import JsonValue
 
 from deepnoise_core.contracts.errors import RecipeError, RecipeProblem
 from deepnoise_registry.recipes.document import DEEPEST, Document, KeyPath, Place, dotted, parse_document
-from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS, Recipe, default_of
+from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS, STAGE_FIELDS, Recipe, default_of
 
 SOURCE = "--set"
 """Where the faults of overrides are said to be."""
@@ -79,6 +79,8 @@ def _slot_length(parts: Sequence[str]) -> int:
     """How many leading parts of a key name one component; 0 where they name none."""
     if parts[0] in COMPONENT_FIELDS:
         return 1
+    if parts[0] == "stages" and len(parts) > 2 and parts[2] in STAGE_FIELDS:
+        return 3
     return 2 if parts[0] in COMPONENT_LISTS and len(parts) > 1 else 0
 
 
@@ -159,12 +161,20 @@ def _expand_shorthands(document: Document) -> None:
     """Write every component that is a bare string as a mapping with its name."""
     if not isinstance(document.value, dict):
         return
-    for field in COMPONENT_FIELDS:
-        if isinstance(value := document.value.get(field), str):
-            document.value[field] = {"name": value}
+    _expand_fields(document.value, COMPONENT_FIELDS)
+    stages = document.value.get("stages")
+    for stage in stages if isinstance(stages, list) else ():
+        if isinstance(stage, dict):
+            _expand_fields(stage, STAGE_FIELDS)
     for field in COMPONENT_LISTS:
         if isinstance(items := document.value.get(field), list):
             document.value[field] = [{"name": item} if isinstance(item, str) else item for item in items]
+
+
+def _expand_fields(values: dict[str, JsonValue], fields: Iterable[str]) -> None:
+    for field in fields:
+        if isinstance(value := values.get(field), str):
+            values[field] = {"name": value}
 
 
 def _fault(field: str, message: str) -> RecipeError:

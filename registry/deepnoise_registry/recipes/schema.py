@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
 from deepnoise_core.contracts import Kind, Options
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS, Recipe
+from deepnoise_registry.recipes.recipe import (
+    COMPONENT_FIELDS,
+    COMPONENT_LISTS,
+    STAGE_FIELDS,
+    Recipe,
+    StageOptions,
+)
 from deepnoise_registry.records import Offer
 from deepnoise_registry.third_party import blaming
 
@@ -30,15 +37,27 @@ def recipe_schema(catalogue: Catalogue) -> dict[str, Any]:
     recipe = definitions.pop("Recipe")
     definitions.pop("ComponentReference")
     properties = recipe["properties"]
-    for field, kind in COMPONENT_FIELDS.items():
-        choices = _choices(catalogue, kind, references)
-        if Recipe.model_fields[field].default is None:
-            choices.append({"type": "null"})
-        properties[field] = {**_annotations(properties[field]), "oneOf": choices or [_NOTHING]}
+    _offer(Recipe, properties, COMPONENT_FIELDS, catalogue, references)
+    _offer(StageOptions, definitions["StageOptions"]["properties"], STAGE_FIELDS, catalogue, references)
     for field, kind in COMPONENT_LISTS.items():
         items = {"oneOf": _choices(catalogue, kind, references) or [_NOTHING]}
         properties[field] = {**_annotations(properties[field]), "type": "array", "items": items}
     return {"$schema": DIALECT, **recipe, "$defs": definitions}
+
+
+def _offer(
+    model: type[Options],
+    properties: dict[str, _Schema],
+    fields: Mapping[str, Kind],
+    catalogue: Catalogue,
+    references: dict[type[Options], _Schema],
+) -> None:
+    """Let each of these fields of a model be one of the components on offer."""
+    for field, kind in fields.items():
+        choices = _choices(catalogue, kind, references)
+        if model.model_fields[field].default is None:
+            choices.append({"type": "null"})
+        properties[field] = {**_annotations(properties[field]), "oneOf": choices or [_NOTHING]}
 
 
 def _model_schemas(catalogue: Catalogue) -> tuple[dict[type[Options], _Schema], dict[str, _Schema]]:

@@ -21,7 +21,7 @@ from deepnoise_core.data.names import did_you_mean
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.document import Document, KeyPath
 from deepnoise_registry.recipes.overrides import SOURCE
-from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS, Recipe, default_of
+from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS, STAGE_FIELDS, Recipe, default_of
 from deepnoise_registry.third_party import blaming
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -73,6 +73,12 @@ def _references(
         items = recipe.get(name)
         if isinstance(items, list):
             candidates += [((name, index), kind, item) for index, item in enumerate(items)]
+    stages = recipe.get("stages")
+    for index, stage in enumerate(stages if isinstance(stages, list) else ()):
+        if isinstance(stage, dict):
+            candidates += [
+                (("stages", index, name), kind, stage.get(name)) for name, kind in STAGE_FIELDS.items()
+            ]
     for path, kind, value in candidates:
         if (
             isinstance(value, dict)
