@@ -83,6 +83,7 @@ SMALL_BACKBONES: list[tuple[str, dict[str, Any]]] = [
     ("densenet121", {}),
     ("efficientnet_b0", {"drop_path": 0.2}),
     ("timm", {"model": "resnet10t"}),
+    ("xception", {}),
 ]
 
 
