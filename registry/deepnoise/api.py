@@ -17,7 +17,9 @@ from deepnoise_registry.recipes.recipe import ComponentReference, Recipe
 from deepnoise_registry.records import Offer
 
 if TYPE_CHECKING:
+    from deepnoise.ensemble import Ensemble
     from deepnoise.model import Model
+    from deepnoise.series import Series
     from deepnoise.training import Run
     from deepnoise_core.data.packs import Packed
     from deepnoise_core.data.packs.options import Codec
@@ -30,6 +32,7 @@ __all__ = [
     "assign_plates",
     "components",
     "compose",
+    "ensemble",
     "evaluate",
     "installed",
     "load",
@@ -113,39 +116,52 @@ def train(
     screen: Screen | str | Path,
     out: str | Path,
     *,
+    folds: int | None = None,
     device: DeviceName = "auto",
     observer: Observer | None = None,
     exclude: str | Path | None = None,
-) -> Run:
-    """Train a recipe on a screen; writes the run's folder, which must not exist yet.
+) -> Run | Series:
+    """Train a recipe on a screen; writes a run's folder, or a series' where there are stages or folds.
 
     Args:
         recipe: filled, or the name or path of one.
         screen: open, or the path of one.
-        out: the run's folder.
+        out: the run's folder, which must not exist yet.
+        folds: train this many folds, each of which is validation once; as the recipe splits where None.
         device: `auto`, `cpu`, `cuda` or `mps`.
         observer: is told of progress.
         exclude: CSV of sites to leave out, `site_id,reason`.
     """
-    from deepnoise.training import train_run
+    from deepnoise.series import train_recipe
 
     screen = screen if isinstance(screen, Screen) else open_screen(screen)
-    return train_run(
+    return train_recipe(
         _recipe(recipe),
         screen,
         Path(out),
         installed(),
+        folds=folds,
         device=device,
         observer=observer,
         exclude=Path(exclude) if exclude is not None else None,
     )
 
 
-def load(path: str | Path) -> Model:
-    """The model of a run's or a bundle's folder."""
-    from deepnoise.model import load_model
+def load(path: str | Path) -> Model | Ensemble:
+    """The model of a run's or bundle's folder, or the ensemble that the members of a series are."""
+    return ensemble([path])
 
-    return load_model(Path(path), installed())
+
+def ensemble(paths: Sequence[str | Path], *, weights: Sequence[float] | None = None) -> Model | Ensemble:
+    """Several models that predict together; runs, bundles or series.
+
+    Args:
+        paths: their folders, at least one; reader and post-processors are those of the first.
+        weights: one a path, positive; of a series it is the weight of each member. All equal where None.
+    """
+    from deepnoise.ensemble import load_models
+
+    return load_models([Path(path) for path in paths], installed(), weights)
 
 
 def evaluate(predictions: str | Path, screen: Screen | str | Path | None = None) -> Evaluation:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise.pixels import fitted_inputs
 from deepnoise_core.contracts import Kind, Predictions, Screen
-from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
+from deepnoise_core.contracts.errors import ModelError, PredictionsError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.contracts.protocols import Normalizer
 from deepnoise_core.data.files import sha256_of
@@ -136,7 +136,8 @@ class Model:
         recipe = self.recipe
         options = recipe.data.model_copy(update={"bad_images": bad_images or recipe.data.bad_images})
         hardware = pick_hardware(device, recipe.train.precision)
-        screen, rows = _whole_experiments(screen, wanted)
+        needed = whole_experiments(screen, wanted)
+        screen, rows = screen.take(needed), np.flatnonzero(wanted[needed])
         observer.note(f"predicting {len(rows):,} sites on {hardware}")
         normalizer: Normalizer = build(self.catalogue, Kind.NORMALIZER, recipe.normalizer)
         screen, inputs = fitted_inputs(screen, normalizer, options, hardware.device, observer)
@@ -204,11 +205,10 @@ def nothing_to_predict(screen: Screen, part: PartName, parts: NDArray[np.str_]) 
     )
 
 
-def _whole_experiments(screen: Screen, wanted: NDArray[np.bool_]) -> tuple[Screen, NDArray[np.int64]]:
-    """The experiments that hold the wanted sites, and the rows of these sites among theirs."""
+def whole_experiments(screen: Screen, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Rows of the experiments that hold the wanted sites, ascending; normalizers see no less than those."""
     experiments = screen.column("experiment").astype(str)
-    needed = np.flatnonzero(np.isin(experiments, np.unique(experiments[wanted])))
-    return screen.take(needed), np.flatnonzero(wanted[needed])
+    return np.flatnonzero(np.isin(experiments, np.unique(experiments[wanted])))
 
 
 def _unread(screen: Screen, wanted: NDArray[np.int64], read: NDArray[np.int64]) -> list[str]:
@@ -224,28 +224,6 @@ def _unread(screen: Screen, wanted: NDArray[np.int64], read: NDArray[np.int64]) 
             f"{len(lost)} wells are not predicted, since none of their sites can be read: {some_of(lost)}"
         )
     return notes
-
-
-def part_name(word: str) -> PartName:
-    """The part that a word names.
-
-    Raises:
-        InputError: it names none.
-    """
-    if word not in get_args(PartName):
-        raise InputError(f"--part {word} is none of {', '.join(get_args(PartName))}")
-    return cast(PartName, word)
-
-
-def bad_images_policy(word: str | None) -> BadImages | None:
-    """What becomes of bad images, by its word.
-
-    Raises:
-        InputError: the word is none.
-    """
-    if word not in (None, *get_args(BadImages)):
-        raise InputError(f"--bad-images {word} is none of {', '.join(get_args(BadImages))}")
-    return cast(BadImages | None, word)
 
 
 def load_model(path: Path, catalogue: Catalogue) -> Model:

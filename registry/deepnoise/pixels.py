@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from deepnoise_core.contracts import DataOptions, DroppedSite, Screen
+from deepnoise_core.contracts import DataOptions, DroppedSite, Measure, Screen, SiteStatistics
 from deepnoise_core.contracts.protocols import Normalizer
 from deepnoise_core.data.memory import fits_in_memory, held_in_memory
 from deepnoise_core.data.statistics import site_statistics
@@ -39,13 +40,11 @@ def fitted_inputs(
     skip = options.bad_images == "skip" and not isinstance(screen.store, ArrayStore)
     seen = replace(screen, store=tolerant) if skip else screen
     if fits_in_memory(seen):
-        with observer.task("reading images", len(seen)) as advance:
-            seen = held_in_memory(seen, advance)
+        seen = _held(seen, observer)
         screen = replace(screen, store=seen.store)
     bad, places = tolerant.bad, None
     if normalizer.needs:
-        with observer.task("intensity statistics", len(seen)) as advance:
-            statistics = site_statistics(seen, measures=normalizer.needs, on_batch=advance)
+        statistics = _statistics(seen, normalizer.needs, observer)
         screen = replace(screen, statistics=statistics)
         good = ~np.isin(np.arange(len(screen)), list(bad))
         places = np.cumsum(good) - 1 if bad else None
@@ -54,9 +53,45 @@ def fitted_inputs(
     return screen, Inputs(store, normalizer, device, options.image_size, places)
 
 
+def with_pixels_read(
+    screen: Screen, measures: Collection[Measure], options: DataOptions, observer: Observer
+) -> Screen:
+    """The screen with what several trainings or models would else read and measure again, each for itself.
+
+    Small screens are held in memory. Where `bad_images` is skip nothing is read, since each of them then finds
+    and records for itself what cannot be.
+
+    Args:
+        screen: N sites.
+        measures: what the normalizers of all need, if anything.
+        options: says what becomes of bad images.
+        observer: is told of progress.
+
+    Raises:
+        ImageError: an image cannot be read.
+    """
+    if options.bad_images == "skip":
+        return screen
+    if fits_in_memory(screen):
+        screen = _held(screen, observer)
+    if measures:
+        screen = replace(screen, statistics=_statistics(screen, measures, observer))
+    return screen
+
+
 def note_left_out(sites: tuple[DroppedSite, ...], where: str, observer: Observer) -> None:
     """Tell of sites that were left out, if any, and where all of them are listed."""
     if sites:
         shown = ", ".join(f"{one.site_id} ({one.reason})" for one in sites[:3])
         more = f" and {len(sites) - 3} more" if len(sites) > 3 else ""
         observer.note(f"left out {len(sites)} sites: {shown}{more}; all are listed in {where}")
+
+
+def _held(screen: Screen, observer: Observer) -> Screen:
+    with observer.task("reading images", len(screen)) as advance:
+        return held_in_memory(screen, advance)
+
+
+def _statistics(screen: Screen, measures: Collection[Measure], observer: Observer) -> SiteStatistics:
+    with observer.task("intensity statistics", len(screen)) as advance:
+        return site_statistics(screen, measures=measures, on_batch=advance)

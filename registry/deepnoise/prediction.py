@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
+from deepnoise.ensemble import Ensemble
 from deepnoise.model import Model, PartName
 from deepnoise.pictures.plate_map import draw_plate_maps
 from deepnoise_core.contracts import Predictions, Screen
-from deepnoise_core.contracts.plan import BadImages
+from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.data.files import refuse_taken
 from deepnoise_core.data.prediction_table import write_predictions
 from deepnoise_core.engine.devices import DeviceName
@@ -16,13 +17,14 @@ from deepnoise_core.engine.observation import Observer
 
 
 def predict_folder(
-    model: Model,
+    model: Model | Ensemble,
     screen: Screen,
     out: Path,
     *,
     part: PartName = "all",
     device: DeviceName = "auto",
     bad_images: BadImages | None = None,
+    tta: TestTimeViews | None = None,
     observer: Observer,
 ) -> Predictions:
     """Predict a screen and write tables, and a plate map of each experiment under `plates/`.
@@ -34,19 +36,19 @@ def predict_folder(
     """
     refuse_taken(out, "a folder of predictions")
     predictions, seen = model.predict_readable(
-        screen, part=part, device=device, bad_images=bad_images, observer=observer
+        screen, part=part, device=device, bad_images=bad_images, tta=tta, observer=observer
     )
     write_folder(predictions, out, model, seen)
     draw_plate_maps(predictions, out / "plates")
     return predictions
 
 
-def write_folder(predictions: Predictions, out: Path, model: Model, screen: Screen) -> None:
+def write_folder(predictions: Predictions, out: Path, model: Model | Ensemble, screen: Screen) -> None:
     """Write predictions with the model and screen that they came from."""
     write_predictions(predictions, out, provenance=_provenance(model, screen))
 
 
-def _provenance(model: Model, screen: Screen) -> dict[str, object]:
+def _provenance(model: Model | Ensemble, screen: Screen) -> dict[str, object]:
     reader = model.recipe.reader
     return {
         **model.provenance(),

@@ -26,7 +26,7 @@ from deepnoise_core.engine.job import TrainingJob, TrainingResult, planned_steps
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.training import train as run_job
 from deepnoise_core.engine.validation import LabelledPool
-from deepnoise_registry.bundles import write_bundle
+from deepnoise_registry.bundles import read_manifest, write_bundle
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import Composition, compose
 from deepnoise_registry.recipes.reading import read_recipe
@@ -151,6 +151,15 @@ def resume_run(
     recipe, _ = read_recipe(out / "recipe.yaml", catalogue)
     opened = open_as_it_was(screen, card["screen"], recipe, catalogue, out)
     return train_run(recipe, opened, out, catalogue, device=device, observer=observer, resume=True, series=series)
+
+
+def finished_run(out: Path) -> Run:
+    """A run that has finished, as its folder holds it.
+
+    Raises:
+        ModelError: its bundle's manifest is missing or malformed.
+    """
+    return Run(out, out / "bundle", read_manifest(out / "bundle").training)
 
 
 def _with_pixels(

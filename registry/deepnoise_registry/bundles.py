@@ -108,7 +108,7 @@ def read_bundle(path: Path, catalogue: Catalogue) -> Bundle:
         ModelError: a file is missing or differs from the manifest, a plugin is missing, or the weights do not
             fit the network; says which.
     """
-    manifest = _read_manifest(path / MANIFEST)
+    manifest = read_manifest(path)
     for name, expected in manifest.sha256.items():
         file = path / Path(name).name
         if not file.is_file():
@@ -122,19 +122,18 @@ def read_bundle(path: Path, catalogue: Catalogue) -> Bundle:
     return Bundle(path, manifest, recipe, network.eval())
 
 
-def component_references(recipe: Recipe) -> list[tuple[Kind, ComponentReference]]:
-    """Every component that a recipe names, with its kind, in the order of the recipe."""
-    single = [(kind, getattr(recipe, field)) for field, kind in COMPONENT_FIELDS.items()]
-    listed = [(kind, one) for field, kind in COMPONENT_LISTS.items() for one in getattr(recipe, field)]
-    return [(kind, reference) for kind, reference in (*single, *listed) if reference is not None]
+def read_manifest(bundle: Path) -> Manifest:
+    """The manifest of a bundle's folder; no other file is looked at.
 
-
-def _read_manifest(path: Path) -> Manifest:
+    Raises:
+        ModelError: it is missing or malformed.
+    """
+    path = bundle / MANIFEST
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise ModelError(
-            f"{path.parent}: is no bundle, since it has no {MANIFEST}; give the folder of a run or a bundle"
+            f"{bundle}: is no bundle, since it has no {MANIFEST}; give the folder of a run or a bundle"
         ) from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
@@ -142,6 +141,13 @@ def _read_manifest(path: Path) -> Manifest:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "the file"
         raise ModelError(f"{path}: {field}: {first['msg']}; copy the bundle again") from error
+
+
+def component_references(recipe: Recipe) -> list[tuple[Kind, ComponentReference]]:
+    """Every component that a recipe names, with its kind, in the order of the recipe."""
+    single = [(kind, getattr(recipe, field)) for field, kind in COMPONENT_FIELDS.items()]
+    listed = [(kind, one) for field, kind in COMPONENT_LISTS.items() for one in getattr(recipe, field)]
+    return [(kind, reference) for kind, reference in (*single, *listed) if reference is not None]
 
 
 def _qualified(recipe: Recipe, catalogue: Catalogue) -> Recipe:

@@ -80,7 +80,9 @@ class Watching(Silent):
 
 def trained(screen: Path, out: Path, *sets: str, observer: Silent | None = None, **options: Any) -> Run:
     recipe = dn.load_recipe("tiny", sets=["data.bad_images=skip", *sets])
-    return dn.train(recipe, screen, out, device="cpu", observer=observer, **options)
+    run = dn.train(recipe, screen, out, device="cpu", observer=observer, **options)
+    assert isinstance(run, Run)
+    return run
 
 
 def weights(run: Run) -> str:

@@ -11,12 +11,22 @@ EXAMPLE = "Example: deepnoise predict runs/first --screen screens/demo --out pre
 
 
 def run(
-    model: Annotated[Path, typer.Argument(help="Folder of a run or a bundle.")],
+    models: Annotated[
+        list[Path],
+        typer.Argument(metavar="MODEL...", help="Folders of runs, series or bundles; several predict together."),
+    ],
     screen: Annotated[str, typer.Option(metavar="PATH", help="Folder of plates, or the URL of a pack.")],
     out: Annotated[Path, typer.Option(help="Folder to write; must not exist yet.")],
     part: Annotated[
         str, typer.Option(help="Wells to predict: all, train, validation, or test (never seen with labels).")
     ] = "all",
+    weights: Annotated[
+        str | None, typer.Option(metavar="W,W,…", help="What each MODEL counts; all the same if not given.")
+    ] = None,
+    tta: Annotated[
+        str | None,
+        typer.Option(help="Copies of each image: none, flips or dihedral; as the model's recipe says otherwise."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     exclude: Annotated[Path | None, typer.Option(help="CSV of sites to leave out: site_id,reason.")] = None,
     bad_images: Annotated[
@@ -24,18 +34,19 @@ def run(
         typer.Option(help="error, or skip to go on without sites that cannot be read; else as in training."),
     ] = None,
 ) -> None:
-    """Predict a screen; writes predictions.parquet, embeddings.parquet and plate maps."""
+    """Predict a screen with one model or several; writes predictions.parquet, embeddings and plate maps."""
     from deepnoise.api import installed
     from deepnoise.console import Terminal
-    from deepnoise.model import bad_images_policy, load_model, part_name
+    from deepnoise.ensemble import load_models
     from deepnoise.prediction import predict_folder
+    from deepnoise.words import bad_images_policy, numbers, part_name, test_time_views
     from deepnoise_core.data.exclusions import read_exclusions, without_excluded
     from deepnoise_core.engine.devices import device_name
     from deepnoise_registry.screens import open_screen
 
     terminal, catalogue = Terminal(), installed()
-    loaded = load_model(model, catalogue)
-    opened = open_screen(screen, catalogue, loaded.bundle.recipe.reader)
+    loaded = load_models(models, catalogue, numbers("--weights", weights))
+    opened = open_screen(screen, catalogue, loaded.recipe.reader)
     if exclude is not None:
         opened = without_excluded(opened, read_exclusions(exclude), str(exclude))
     predictions = predict_folder(
@@ -45,6 +56,7 @@ def run(
         part=part_name(part),
         device=device_name(device),
         bad_images=bad_images_policy(bad_images),
+        tta=test_time_views(tta),
         observer=terminal,
     )
     for note in predictions.notes:

@@ -19,16 +19,20 @@ def run(
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; repeatable.")
     ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Train this many folds, each of which is validation once.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     exclude: Annotated[Path | None, typer.Option(help="CSV of sites to leave out: site_id,reason.")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Continue the run in this folder instead of starting one.")
+        Path | None, typer.Option(help="Continue the run or series in this folder instead of starting one.")
     ] = None,
 ) -> None:
-    """Train a recipe on a screen; writes a run with metrics, curves, checkpoints and a bundle."""
+    """Train a recipe on a screen; writes a run, or a series of runs where it has stages or folds."""
     from deepnoise.api import installed
-    from deepnoise.console import Terminal, percent
-    from deepnoise.training import resume_run, train_run
+    from deepnoise.console import Terminal
+    from deepnoise.series import Series, outcome, train_recipe
+    from deepnoise.series import resume as resume_training
     from deepnoise_core.contracts.errors import InputError
     from deepnoise_core.engine.devices import device_name
     from deepnoise_registry.recipes.reading import read_recipe
@@ -36,12 +40,12 @@ def run(
 
     terminal, catalogue = Terminal(), installed()
     if resume is not None:
-        if recipe or out or sets or exclude:
+        if recipe or out or sets or exclude or folds:
             raise InputError(
                 "--resume RUN continues the run's own recipe on its own sites; "
-                "give no RECIPE, --out, --set or --exclude with it"
+                "give no RECIPE, --out, --set, --folds or --exclude with it"
             )
-        run = resume_run(resume, screen, catalogue, device=device_name(device), observer=terminal)
+        trained = resume_training(resume, screen, catalogue, device=device_name(device), observer=terminal)
     elif recipe is None or screen is None or out is None:
         raise InputError("deepnoise train needs RECIPE, --screen PATH and --out RUN (or --resume RUN)")
     else:
@@ -49,16 +53,21 @@ def run(
         for note in notes:
             terminal.note(note)
         opened = open_with(screen, catalogue, filled.reader)
-        run = train_run(
-            filled, opened, out, catalogue, device=device_name(device), observer=terminal, exclude=exclude
+        trained = train_recipe(
+            filled,
+            opened,
+            out,
+            catalogue,
+            folds=folds,
+            device=device_name(device),
+            observer=terminal,
+            exclude=exclude,
         )
-    accuracy = run.card["best"].get("validation_accuracy")
-    chosen = (
-        f"epoch {run.card['best_epoch']}, validation accuracy {percent(accuracy)}"
-        if accuracy
-        else "the last epoch"
-    )
-    terminal.note(f"kept {chosen}; the model is in {run.bundle}")
-    terminal.note(
-        f"next: deepnoise predict {run.path} --screen {screen or run.card['screen']['source']} --out predictions"
-    )
+    if isinstance(trained, Series):
+        terminal.note(f"\ntrained {len(trained.runs)} parts in {trained.path}:")
+        for run in trained.runs:
+            terminal.note(f"  {run.path.relative_to(trained.path)}: {outcome(run)}")
+    else:
+        terminal.note(f"kept {outcome(trained)}; the model is in {trained.bundle}")
+    source = screen or trained.card["screen"]["source"]
+    terminal.note(f"next: deepnoise predict {trained.path} --screen {source} --out predictions")
