@@ -17,7 +17,7 @@ from deepnoise_registry.recipes.recipe import ComponentReference, Recipe
 from deepnoise_registry.records import Offer
 
 if TYPE_CHECKING:
-    from deepnoise.ensemble import Ensemble
+    from deepnoise.ensembles import Ensemble
     from deepnoise.model import Model
     from deepnoise.series import Series
     from deepnoise.training import Run
@@ -159,7 +159,7 @@ def ensemble(paths: Sequence[str | Path], *, weights: Sequence[float] | None = N
         paths: their folders, at least one; reader and post-processors are those of the first.
         weights: one a path, positive; of a series it is the weight of each member. All equal where None.
     """
-    from deepnoise.ensemble import load_models
+    from deepnoise.ensembles import load_models
 
     return load_models([Path(path) for path in paths], installed(), weights)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
-from deepnoise.ensemble import Ensemble
+from deepnoise.ensembles import Ensemble
 from deepnoise.model import Model, PartName
 from deepnoise.pictures.plate_map import draw_plate_maps
 from deepnoise_core.contracts import Predictions, Screen

@@ -100,7 +100,7 @@ def train_recipe(
 
 def resume(
     out: Path,
-    screen: Path | str | None,
+    screen: Screen | Path | str | None,
     catalogue: Catalogue,
     *,
     device: DeviceName = "auto",
@@ -110,7 +110,7 @@ def resume(
 
     Args:
         out: folder of the run or series.
-        screen: where the screen is now; where it was when training began, if None.
+        screen: open, or where it is now; where it was when training began, if None.
         catalogue: where components are found.
         device: `auto`, `cpu`, `cuda` or `mps`.
         observer: is told of progress.

@@ -37,7 +37,7 @@ def run(
     """Predict a screen with one model or several; writes predictions.parquet, embeddings and plate maps."""
     from deepnoise.api import installed
     from deepnoise.console import Terminal
-    from deepnoise.ensemble import load_models
+    from deepnoise.ensembles import load_models
     from deepnoise.prediction import predict_folder
     from deepnoise.words import bad_images_policy, numbers, part_name, test_time_views
     from deepnoise_core.data.exclusions import read_exclusions, without_excluded
