@@ -16,6 +16,7 @@ from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.data.files import replace_file
 from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.engine.bad_images import BadImages
+from deepnoise_core.engine.batch_norm import set_batch_norm_momentum
 from deepnoise_core.engine.checkpoints import load_state, save_state, save_weights
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import Hardware
@@ -61,6 +62,8 @@ class _Loop:
         self.bad = BadImages(job.screen, job.inputs, observer)
         self.told_of_waiting = False
         self.accelerator = hardware.accelerator()
+        if job.plan.batch_norm_momentum is not None:
+            set_batch_norm_momentum(job.student, job.plan.batch_norm_momentum)
         student = hardware.placed(job.student)
         job.strategy.start(student, pool_of(job))
         optimizer = build_optimizer(student, job.plan.optimizer)

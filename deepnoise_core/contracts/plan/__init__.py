@@ -3,6 +3,7 @@
 from deepnoise_core.contracts.plan.batches import BatchOptions, Domain
 from deepnoise_core.contracts.plan.data import BadImages, DataOptions, SplitOptions
 from deepnoise_core.contracts.plan.inference import InferenceOptions, TestTimeViews
+from deepnoise_core.contracts.plan.initial import InitialOptions, Stem
 from deepnoise_core.contracts.plan.optimization import (
     OptimizerName,
     OptimizerOptions,
@@ -17,12 +18,14 @@ __all__ = [
     "DataOptions",
     "Domain",
     "InferenceOptions",
+    "InitialOptions",
     "OptimizerName",
     "OptimizerOptions",
     "Precision",
     "ScheduleName",
     "ScheduleOptions",
     "SplitOptions",
+    "Stem",
     "TestTimeViews",
     "TrainOptions",
 ]

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from deepnoise_core.contracts.components import Options
 from deepnoise_core.contracts.plan.batches import BatchOptions
+from deepnoise_core.contracts.plan.initial import InitialOptions
 from deepnoise_core.contracts.plan.optimization import OptimizerOptions, ScheduleOptions
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -27,6 +28,12 @@ class TrainOptions(Options):
     batches: BatchOptions = Field(BatchOptions(), description="which sites stand together in a batch")
     optimizer: OptimizerOptions = Field(OptimizerOptions(), description="which optimiser moves the student")
     schedule: ScheduleOptions = Field(ScheduleOptions(), description="learning rate over time")
+    initial: InitialOptions | None = Field(
+        None, description="weights that the network starts with; a random start where null"
+    )
+    batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None, description="share of a batch in running statistics of batch norm; the network's own where null"
+    )
     clip_gradient: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm")
     precision: Precision = Field("auto", description="auto picks bf16 on a GPU that has it, else fp32")
 

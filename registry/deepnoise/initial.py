@@ -1,0 +1,41 @@
+"""Where a network starts, as its recipe says: at random, or with the weights of a file, a run or a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from deepnoise.model import load_model
+from deepnoise_core.data.randomness import derive_seed
+from deepnoise_core.engine.initial import InitialWeights, read_initial, start_from
+from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.compose import Composition
+
+
+def start_network(composition: Composition, catalogue: Catalogue) -> tuple[str, ...]:
+    """Load the weights that the recipe names, if any, into the composed student.
+
+    Returns:
+        What was done, a line each; nothing where the recipe names no weights.
+
+    Raises:
+        ModelError: the weights cannot be read, or do not fit.
+    """
+    recipe = composition.recipe
+    options = recipe.train.initial
+    if options is None:
+        return ()
+    weights = _read(Path(options.weights), catalogue)
+    with torch.random.fork_rng():
+        torch.manual_seed(derive_seed(recipe.seed, "stem"))
+        return start_from(
+            composition.student, weights, options, composition.screen.channels, composition.target.classes
+        )
+
+
+def _read(path: Path, catalogue: Catalogue) -> InitialWeights:
+    if not path.is_dir():
+        return read_initial(path)
+    bundle = load_model(path, catalogue).bundle
+    return InitialWeights(path, bundle.network.state_dict(), bundle.manifest.channels, bundle.manifest.classes)
