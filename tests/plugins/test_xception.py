@@ -1,12 +1,16 @@
 """Xception: parameter counts of the published networks, and timm's own implementation as the oracle."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import timm
 import torch
 from torch import Tensor, nn
 
+from deepnoise_core.contracts import InitialOptions
+from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.initial import InitialWeights, start_from
 from deepnoise_plugins.xception.model import Xception, xception, xception_large
 from deepnoise_plugins.xception.options import XceptionOptions
 
@@ -78,3 +82,14 @@ def test_the_published_stem_halves_the_image() -> None:
     with torch.device("meta"):
         network = xception_large(XceptionOptions(), channels=SIX)
         assert network.conv1(torch.zeros(1, 6, 64, 64)).shape == (1, 64, 32, 32)
+
+
+def test_the_published_network_starts_from_weights_of_the_original_but_for_its_stem(reference: nn.Module) -> None:
+    backbone = xception(XceptionOptions(), channels=SIX)
+    network = Classifier(backbone, nn.Identity(), 2048)
+    given = InitialWeights(Path("legacy_xception.safetensors"), reference.state_dict())
+    options = InitialOptions(weights="legacy_xception.safetensors", stem="random")
+    assert "stem conv1.weight: 3 to 6 channels by random" in start_from(network, given, options, SIX, ())
+    started = backbone.state_dict()
+    assert started["conv1.weight"].shape == (32, 6, 7, 7)
+    assert all(torch.equal(one, started[name]) for name, one in given.tensors.items() if name != "conv1.weight")
