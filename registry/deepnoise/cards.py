@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def card_of(composition: Composition, hardware: Hardware) -> dict[str, Any]:
-    """The card of a run that begins, in JSON types."""
+def card_of(composition: Composition, hardware: Hardware, inherited: Sequence[str] = ()) -> dict[str, Any]:
+    """The card of a run that begins, in JSON types; `inherited` is what its first weights used transductively."""
     recipe, split, screen = composition.recipe, composition.split, composition.screen
     uses = [composition.normalizer.transductive] if composition.normalizer.transductive else []
     if composition.strategy.views.unlabelled:
@@ -54,7 +54,7 @@ def card_of(composition: Composition, hardware: Hardware) -> dict[str, Any]:
         "screen": screen_record(screen),
         "target": recipe.data.target,
         "split": {"unit": recipe.data.split.unit, **{part: list(getattr(split, part)) for part in PARTS}},
-        "transductive": uses,
+        "transductive": list(dict.fromkeys((*uses, *inherited))),
         "selection": "raw validation accuracy" if selects else "last epoch",
         "hardware": str(hardware),
         "versions": {

@@ -9,8 +9,10 @@ import torch
 from deepnoise.model import load_model
 from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.engine.initial import InitialWeights, read_initial, start_from
+from deepnoise_registry.bundles import read_manifest
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import Composition
+from deepnoise_registry.recipes.recipe import Recipe
 
 
 def start_network(composition: Composition, catalogue: Catalogue) -> tuple[str, ...]:
@@ -32,6 +34,20 @@ def start_network(composition: Composition, catalogue: Catalogue) -> tuple[str, 
         return start_from(
             composition.student, weights, options, composition.screen.channels, composition.target.classes
         )
+
+
+def inherited_uses(recipe: Recipe) -> list[str]:
+    """What the run or bundle that the recipe starts from was trained on transductively, which its weights keep.
+
+    Raises:
+        ModelError: the folder has no readable manifest.
+    """
+    options = recipe.train.initial
+    if options is None or not Path(options.weights).is_dir():
+        return []
+    folder = Path(options.weights)
+    inside = folder / "bundle"
+    return list(read_manifest(inside if inside.is_dir() else folder).training["transductive"])
 
 
 def _read(path: Path, catalogue: Catalogue) -> InitialWeights:

@@ -13,7 +13,7 @@ from deepnoise.cards import open_as_it_was, read_card, screen_record
 from deepnoise.console import percent
 from deepnoise.pixels import with_pixels_read
 from deepnoise.training import Run, finished_run, prepared, resume_run, train_run
-from deepnoise_core.contracts import Measure, Screen, TrainOptions
+from deepnoise_core.contracts import InitialOptions, Measure, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError
 from deepnoise_core.data.exclusions import read_exclusions, without_excluded
 from deepnoise_core.data.files import plain_disk_errors, refuse_taken, replace_file
@@ -246,11 +246,11 @@ def _state(folder: Path) -> Literal["waiting", "started", "finished"]:
 
 def _started_from(part: Part, series: Path) -> Recipe:
     """The recipe of a part, which says from which other part's network it starts."""
-    if part.after is None or "initial" not in TrainOptions.model_fields:
+    if part.after is None:
         return part.recipe
-    initial = {"weights": str((series / part.after).absolute()), "head": part.head}
-    train = part.recipe.train.model_dump() | {"initial": initial}
-    return part.recipe.model_copy(update={"train": TrainOptions.model_validate(train)})
+    initial = InitialOptions(weights=str(series / part.after), head=part.head)
+    train = part.recipe.train.model_copy(update={"initial": initial})
+    return part.recipe.model_copy(update={"train": train})
 
 
 def _cell_types(screen: Screen) -> list[str]:

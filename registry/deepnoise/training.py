@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from deepnoise.cards import CARD, PARTS, card_of, open_as_it_was, read_card
-from deepnoise.initial import start_network
+from deepnoise.initial import inherited_uses, start_network
 from deepnoise.pictures.curves import draw_curves
 from deepnoise.pixels import fitted_inputs, note_left_out
 from deepnoise_core.contracts import Screen
@@ -90,7 +90,7 @@ def train_run(
     exclusions = read_exclusions(exclude) if exclude else {}
     screen = without_excluded(screen, exclusions, str(exclude))
     composition, hardware = prepared(recipe, screen, catalogue, device)
-    initial = read_card(out / CARD).get("initial", []) if resume else start_network(composition, catalogue)
+    initial = () if resume else start_network(composition, catalogue)
     observer.note(f"training on {hardware}")
     _note_parts(composition, observer)
     need_space(out, 12 * sum(p.numel() * p.element_size() for p in composition.student.parameters()), "a run")
@@ -98,9 +98,13 @@ def train_run(
     composition, job = _with_pixels(composition, catalogue, hardware, observer, keep_rows=resume)
     if composition is not unread:
         initial = start_network(composition, catalogue)
-    for note in () if resume else initial:
+    for note in initial:
         observer.note(note)
-    card = card_of(composition, hardware) | {"initial": list(initial)}
+    if resume:
+        begun = read_card(out / CARD)
+        card = card_of(composition, hardware, begun["transductive"]) | {"initial": begun["initial"]}
+    else:
+        card = card_of(composition, hardware, inherited_uses(recipe)) | {"initial": list(initial)}
     with plain_disk_errors(out):
         try:
             if not resume:

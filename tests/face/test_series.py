@@ -126,6 +126,15 @@ def test_a_series_holds_a_run_for_each_part(series: Series) -> None:
     assert len(classes.pop()) == 12
 
 
+def test_a_stage_starts_from_the_network_before(series: Series) -> None:
+    first, second = series.runs[:2]
+    assert first.card["initial"] == []
+    assert str(first.path) in " ".join(second.card["initial"])
+    assert first.card["transductive"] == ["plate statistics"]
+    uses = ["plate statistics", "unlabelled validation images", "unlabelled test images"]
+    assert second.card["transductive"] == uses
+
+
 def test_a_part_is_what_it_would_be_alone(series: Series, recipe: Recipe, screen: Screen, tmp_path: Path) -> None:
     part = parts_of(recipe, ["HUVEC", "RPE"], 2)[3]
     alone = train_run(part.recipe, screen, tmp_path / "alone", installed(), device="cpu")
@@ -303,7 +312,7 @@ def test_members_that_do_not_go_together_are_refused(series: Series, screen: Scr
     for other, message in [
         (with_manifest(classes=(*classes[:-1], "new")), "classes, but 2 are of one of them alone"),
         (with_manifest(channels=("dna",)), "channels, but have nuclei, "),
-        (with_manifest(training={**one.bundle.manifest.training, "target": "plate"}), "target, but one names 'perturbation'"),
+        (with_manifest(training={**one.bundle.manifest.training, "target": "plate"}), "target, but one names"),
     ]:
         with pytest.raises(ModelError, match=re.escape(message)):
             Ensemble((one, other), (1.0, 1.0))

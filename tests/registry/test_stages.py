@@ -100,6 +100,7 @@ def test_more_of_the_epochs_are_more_epochs(epochs: int, ratios: list[float]) ->
         ("head_start: new", "head_strt: new", 11, "stages.1.head_strt", "did you mean 'head_start'"),
         ("name: fine-tune", "name: ../up", 9, "stages.1.name", "pattern"),
         ("name: fine-tune", "name: pretrain", 6, "stages", "two are named 'pretrain'"),
+        ("epochs: 8", "initial: {weights: x}", 6, "stages", "'fine-tune' starts from 'pretrain'; take initial"),
         ("RPE: 0.5", "RPE: 0", 14, "stages.1.epoch_ratio.RPE", "greater than 0"),
         ("    by: cell_type\n", "", 9, "stages.1", "epoch_ratio is of a stage that is by: cell_type"),
         (

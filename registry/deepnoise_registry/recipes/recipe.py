@@ -119,6 +119,8 @@ class Recipe(Options):
         if len(set(names)) < len(names):
             raise ValueError(f"two are named {next(one for one in names if names.count(one) > 1)!r}")
         for before, stage in pairwise(stages):
+            if stage.train is not None and stage.train.initial is not None:
+                raise ValueError(f"{stage.name!r} starts from {before.name!r}; take initial from its train")
             if before.by is not None and stage.by is None:
                 raise ValueError(
                     f"{stage.name!r} is to start from one network, but {before.name!r} makes one for each cell "
