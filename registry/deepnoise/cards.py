@@ -42,11 +42,12 @@ def read_card(path: Path) -> dict[str, Any]:
 
 def card_of(composition: Composition, hardware: Hardware, inherited: Sequence[str] = ()) -> dict[str, Any]:
     """The card of a run that begins, in JSON types; `inherited` is what its first weights used transductively."""
-    recipe, split, screen = composition.recipe, composition.split, composition.screen
+    recipe, split, screen, target = composition.recipe, composition.split, composition.screen, composition.target
     uses = [composition.normalizer.transductive] if composition.normalizer.transductive else []
     if composition.strategy.views.unlabelled:
-        uses += [f"unlabelled {part} images" for part in recipe.data.unlabelled if getattr(split, part)]
-    selects = bool(np.any((split.parts == "validation") & (composition.target.codes >= 0)))
+        pools = {part: target.used & (split.parts == part) for part in recipe.data.unlabelled}
+        uses += [f"unlabelled {part} images" for part, rows in pools.items() if rows.any()]
+    selects = bool(np.any((split.parts == "validation") & (target.codes >= 0)))
     return {
         "recipe": recipe.name,
         "recipe_sha256": recipe_hash(recipe),

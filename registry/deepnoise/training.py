@@ -232,7 +232,7 @@ def _note_parts(composition: Composition, observer: Observer) -> None:
     observer.note(f"{len(target.classes)} classes of {composition.recipe.data.target!r}")
     note_left_out(screen.dropped, CARD, observer)
     pool = composition.recipe.data.unlabelled
-    if composition.strategy.views.unlabelled and not np.isin(split.parts, pool).any():
+    if composition.strategy.views.unlabelled and not (target.used & np.isin(split.parts, pool)).any():
         observer.note("the split leaves no unlabelled sites, so the strategy learns from labelled ones alone")
 
 
