@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,8 +24,8 @@ from deepnoise.model import Model, load_model
 from deepnoise.series import Series, member_folders, resume
 from deepnoise.simulation import simulated_screen, write_simulated
 from deepnoise.training import Run, train_run
-from deepnoise_core.contracts import Predictions, Screen
-from deepnoise_core.contracts.errors import InputError, ModelError, OutputError, PredictionsError
+from deepnoise_core.contracts import ImageFiles, Predictions, Screen
+from deepnoise_core.contracts.errors import ImageError, InputError, ModelError, OutputError, PredictionsError
 from deepnoise_core.engine.observation import Silent
 from deepnoise_registry.recipes import Recipe
 from deepnoise_registry.recipes.stages import parts_of
@@ -299,6 +300,28 @@ def test_a_well_is_of_the_part_that_any_member_saw_most_of(series: Series, scree
     assert set(found.ids["part"]) == {"test"}
     with pytest.raises(PredictionsError, match="no validation well to predict; the screen's parts are test, tr"):
         both.predict(screen, part="validation", device="cpu")
+
+
+def test_wells_that_no_member_can_read_are_told(series: Series, folder: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "screen"
+    shutil.copytree(folder, damaged)
+    opened = dn.open_screen(damaged)
+    row = int(
+        np.flatnonzero((opened.column("experiment") == "RPE-03") & (opened.column("role") == "treatment"))[0]
+    )
+    well = opened.column("well_id")[row]
+    assert isinstance(opened.store, ImageFiles)
+    for site in np.flatnonzero(opened.column("well_id") == well):
+        opened.store.file(int(site), 0).write_bytes(b"no image")
+    both = dn.ensemble([series.path / "fold-0/pretrain", series.path / "fold-1/pretrain"])
+    predictions, seen = both.predict_readable(opened, part="test", bad_images="skip", device="cpu")
+    assert len(predictions) == 11
+    assert well not in predictions.ids["well_id"]
+    assert len(seen.dropped) == 2
+    unread = [note for note in predictions.notes if "1 wells are not predicted" in note]
+    assert [note.partition(" (")[0] for note in unread] == ["member 1", "member 2"]
+    with pytest.raises(ImageError):
+        both.predict(opened, part="test", device="cpu")
 
 
 def test_members_that_do_not_go_together_are_refused(series: Series, screen: Screen) -> None:
