@@ -65,6 +65,11 @@ class Rehearsal:
             if after.step % STEPS_PER_EPOCH == 0:
                 self.strategy.refresh(_predict_pool, after, improved=True)
 
+    def refresh_until(self, step: int) -> None:
+        """The refreshes of all epochs that end before a step, as if nothing else had happened."""
+        for end in range(STEPS_PER_EPOCH, step + 1, STEPS_PER_EPOCH):
+            self.strategy.refresh(_predict_pool, progress_at(end), improved=True)
+
     def gradients(self) -> list[Tensor]:
         """The student's gradients, zero where it has none."""
         return [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in self.student.parameters()]

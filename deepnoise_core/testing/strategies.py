@@ -29,6 +29,7 @@ Make = Callable[[], Strategy]
 def unlabelled_images_move_the_student(make: Make) -> None:
     """Other unlabelled images give the student's parameters another gradient, late in training.
 
+    By then the pool has been predicted between epochs, by those that learn from that.
     A rule that learns from confident images alone has nothing to learn from a vague student, and a squared
     distance nothing from a certain one; so one of several degrees of confidence must do.
     """
@@ -38,6 +39,7 @@ def unlabelled_images_move_the_student(make: Make) -> None:
         gradients = []
         for pool in (1, 2):
             job = Rehearsal(make, small_classifier(batch_norm=False, confidence=confidence))
+            job.refresh_until(LATE)
             job.backward(random_batch(job.strategy.views, 0, pool=pool), step=LATE)
             gradients.append(job.gradients())
         if any(not torch.equal(one, other) for one, other in zip(*gradients, strict=True)):
