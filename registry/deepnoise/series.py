@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from deepnoise.console import percent
 from deepnoise.pixels import with_pixels_read
 from deepnoise.training import Run, finished_run, prepared, resume_run, train_run
 from deepnoise_core.contracts import InitialOptions, Measure, Screen
-from deepnoise_core.contracts.errors import InputError, ModelError
+from deepnoise_core.contracts.errors import InputError, ModelError, OutputError
 from deepnoise_core.data.exclusions import read_exclusions, without_excluded
 from deepnoise_core.data.files import plain_disk_errors, refuse_taken, replace_file
 from deepnoise_core.data.names import natural_key
@@ -195,6 +196,8 @@ class _Work:
                 runs[part.path] = self._trained(part, screen)
         except BaseException:
             if any(_state(self.out / part.path) != "waiting" for part in self.parts):
+                with suppress(OutputError):
+                    self._record()
                 self.observer.note(f"the series stopped; continue it with deepnoise train --resume {self.out}")
             else:
                 shutil.rmtree(self.out, ignore_errors=True)

@@ -148,9 +148,8 @@ def test_a_part_is_what_it_would_be_alone(series: Series, recipe: Recipe, screen
     [
         (Stopping("part 3 of 6"), ["finished", "finished", "waiting"]),
         (Stopping("part 2 of 6", after_epoch=True), ["finished", "started", "waiting"]),
-        (Stopping("part 4 of 6", after_epoch=True), ["finished", "finished", "finished", "started"]),
     ],
-    ids=["between parts", "inside the second part", "inside the second fold"],
+    ids=["between parts", "inside a part"],
 )
 def test_a_stopped_series_resumes_to_the_same_weights(
     series: Series, recipe: Recipe, screen: Screen, tmp_path: Path, stop: Stopping, expected: list[str]
@@ -159,6 +158,7 @@ def test_a_stopped_series_resumes_to_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         dn.train(recipe, screen, out, folds=2, device="cpu", observer=stop)
     assert stop.notes[-1] == f"the series stopped; continue it with deepnoise train --resume {out}"
+    assert states(out)[: len(expected)] == expected
     with pytest.raises(ModelError, match="this series has not finished; continue it with deepnoise train"):
         dn.load(out)
     kept = {part: (out / part / "bundle" / "manifest.json") for part in weights(out)}
