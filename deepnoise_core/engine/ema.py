@@ -17,38 +17,57 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def clone_teacher(student: M) -> M:
-    """A copy of the student that needs no gradient; it stays in float32."""
+    """A copy of the student that needs no gradient, in float32 at least: an average in half precision stalls."""
     teacher = copy.deepcopy(student)
+    for tensor in chain(teacher.parameters(), teacher.buffers()):
+        if tensor.dtype in (torch.float16, torch.bfloat16):
+            tensor.data = tensor.data.float()
     return teacher.requires_grad_(requires_grad=False)
 
 
-def decay_at(schedule: Sequence[tuple[float, float]], epochs_done: float, step: int) -> float:
+def decay_at(
+    schedule: Sequence[tuple[float, float]], epochs_done: float, step: int, *, cap: bool = True
+) -> float:
     """Decay after `step` optimiser steps (1 after the first).
 
     Args:
         schedule: (epoch from which it holds, decay), by epoch; the first must start at 0.
         epochs_done: epochs finished before this step, with fraction.
         step: optimiser steps finished.
-
-    Returns:
-        The scheduled decay, capped by 1 − 1/(step + 1): a young average is the plain running mean.
+        cap: whether the decay is at most 1 − 1/(step + 1), so that a young average is the plain running mean.
     """
     decay = [value for start, value in schedule if start <= epochs_done][-1]
-    return min(decay, 1.0 - 1.0 / (step + 1))
+    return min(decay, 1.0 - 1.0 / (step + 1)) if cap else decay
 
 
-@torch.no_grad()
-def update_teacher(teacher: nn.Module, student: nn.Module, decay: float, buffers: BufferPolicy) -> None:
-    """Move the teacher: parameters ← decay · teacher + (1 − decay) · student, in place."""
-    _lerp(list(teacher.parameters()), list(student.parameters()), 1.0 - decay)
-    if buffers == "own":
-        return
-    pairs = list(zip(teacher.buffers(), student.buffers(), strict=True))
-    averaged = [pair for pair in pairs if buffers == "average" and pair[0].is_floating_point()]
-    copied = [pair for pair in pairs if buffers == "copy" or not pair[0].is_floating_point()]
-    _lerp([mine for mine, _ in averaged], [theirs for _, theirs in averaged], 1.0 - decay)
-    for mine, theirs in copied:
-        mine.copy_(theirs)
+class RunningAverage:
+    """Moves a teacher after its student: parameters ← decay · teacher + (1 − decay) · student, in place.
+
+    Parameters are listed once: to walk the modules of a network takes about as long as to average its weights.
+    Neither network may be given other parameter objects afterwards.
+
+    Args:
+        teacher: the average.
+        student: what is averaged, on the same device.
+        buffers: what happens to batch-norm statistics.
+    """
+
+    def __init__(self, teacher: nn.Module, student: nn.Module, buffers: BufferPolicy) -> None:
+        self.teacher, self.student, self.buffers = teacher, student, buffers
+        self._targets: list[torch.Tensor] = list(teacher.parameters())
+        self._sources: list[torch.Tensor] = list(student.parameters())
+
+    @torch.no_grad()
+    def move(self, decay: float) -> None:
+        """One step of the average."""
+        _lerp(self._targets, self._sources, 1.0 - decay)
+        if self.buffers == "own":
+            return
+        for mine, theirs in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
+            if self.buffers == "average" and mine.is_floating_point():
+                mine.lerp_(theirs.to(mine), 1.0 - decay)
+            else:
+                mine.copy_(theirs)
 
 
 def teacher_tensors(teacher: nn.Module) -> dict[str, torch.Tensor]:
@@ -58,7 +77,7 @@ def teacher_tensors(teacher: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _lerp(targets: list[torch.Tensor], sources: list[torch.Tensor], weight: float) -> None:
+    if any(source.dtype != target.dtype for source, target in zip(sources, targets, strict=True)):
+        sources = [source.to(target) for source, target in zip(sources, targets, strict=True)]
     if targets:
-        torch._foreach_lerp_(
-            targets, [source.to(target) for source, target in zip(sources, targets, strict=True)], weight
-        )
+        torch._foreach_lerp_(targets, sources, weight)

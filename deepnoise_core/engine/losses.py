@@ -48,3 +48,16 @@ def softmax_mse(student: Tensor, teacher: Tensor, reduction: Reduction) -> Tenso
     difference = F.softmax(student.float(), dim=1) - F.softmax(teacher.detach().float(), dim=1)
     distance = difference.square().sum(dim=1).mean()
     return distance / student.shape[1] if reduction == "class_mean" else distance
+
+
+def softmax_kl(student: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over samples of KL(teacher ‖ student) between two softmaxes, summed over classes; a scalar.
+
+    The gradient flows to the student alone.
+
+    Args:
+        student: logits [B, K].
+        teacher: logits [B, K]; detached here.
+    """
+    target = F.log_softmax(teacher.detach().float(), dim=1)
+    return F.kl_div(F.log_softmax(student.float(), dim=1), target, reduction="batchmean", log_target=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from deepnoise_core.engine.ema import BufferPolicy, clone_teacher, decay_at, teacher_tensors, update_teacher
+from deepnoise_core.engine.ema import BufferPolicy, RunningAverage, clone_teacher, decay_at, teacher_tensors
 from deepnoise_core.engine.losses import softmax_mse
 from deepnoise_core.engine.ramps import sigmoid_ramp
 
@@ -39,10 +39,10 @@ def test_a_frozen_student_is_approached_in_closed_form() -> None:
         for parameter in student.parameters():
             parameter.add_(1.0)
     start = [p.clone() for p in teacher.parameters()]
-    product = 1.0
+    average, product = RunningAverage(teacher, student, "own"), 1.0
     for step in range(1, 200):
         decay = decay_at(((0.0, 0.99),), 0.0, step)
-        update_teacher(teacher, student, decay, "own")
+        average.move(decay)
         product *= decay
     for mine, theirs, before in zip(teacher.parameters(), student.parameters(), start, strict=True):
         torch.testing.assert_close(mine, theirs + (before - theirs) * product, atol=1e-4, rtol=1e-4)
@@ -54,7 +54,7 @@ def test_buffers_follow_their_policy(policy: BufferPolicy) -> None:
     teacher = clone_teacher(student)
     student(torch.randn(8, 2, 6, 6) * 3 + 2)
     (before, _), (current, _) = teacher.statistics(), student.statistics()
-    update_teacher(teacher, student, 0.75, policy)
+    RunningAverage(teacher, student, policy).move(0.75)
     mean, batches = teacher.statistics()
     expected = {"own": before, "copy": current, "average": 0.75 * before + 0.25 * current}[policy]
     torch.testing.assert_close(mean, expected)

@@ -14,6 +14,7 @@ from deepnoise_core.data.plates.assignment import assign
 from deepnoise_core.data.plates.balance import Capacity, PlateAssignment, assign_plates
 from deepnoise_core.data.plates.groups import discover_design
 from deepnoise_core.data.plates.layout import plates_of
+from deepnoise_core.data.plates.prior import PlateLabels, PlatePrior, label_plates, restrict_to_groups
 from deepnoise_core.data.plates.restriction import (
     UNKNOWN_GROUP,
     PlateGroups,
@@ -29,6 +30,8 @@ __all__ = [
     "Capacity",
     "PlateAssignment",
     "PlateGroups",
+    "PlateLabels",
+    "PlatePrior",
     "assign",
     "assign_plates",
     "check_groups",
@@ -36,6 +39,8 @@ __all__ = [
     "estimate_arrangement",
     "find_plate_groups",
     "group_mass",
+    "label_plates",
     "plates_of",
     "restrict",
+    "restrict_to_groups",
 ]

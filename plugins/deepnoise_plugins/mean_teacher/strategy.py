@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from deepnoise_core.contracts import Losses, Pool, Progress, Refreshed, StepBatch, View, ViewPlan
 from deepnoise_core.contracts.protocols import Predictor
 from deepnoise_core.engine.classifier import joined
-from deepnoise_core.engine.ema import clone_teacher, decay_at, teacher_tensors, update_teacher
-from deepnoise_core.engine.losses import softmax_mse
-from deepnoise_core.engine.ramps import sigmoid_ramp
+from deepnoise_core.engine.ema import RunningAverage, clone_teacher, decay_at, teacher_tensors
+from deepnoise_core.engine.losses import softmax_kl, softmax_mse
+from deepnoise_core.engine.ramps import linear_ramp, sigmoid_ramp
 from deepnoise_plugins.mean_teacher.options import MeanTeacherOptions
 
 
@@ -23,37 +23,64 @@ class MeanTeacher:
 
     def __init__(self, options: MeanTeacherOptions) -> None:
         self.options = options
-        consistent = dict.fromkeys((options.student_view, options.teacher_view))
-        self.views = ViewPlan(
-            supervised=options.supervised_view, labelled=tuple(consistent), unlabelled=tuple(consistent)
-        )
+        compared = tuple(dict.fromkeys((options.student_view, options.teacher_view)))
+        labelled = compared if options.on_labelled else ()
+        self.views = ViewPlan(supervised=options.supervised_view, labelled=labelled, unlabelled=compared)
 
     def start(self, student: nn.Module, pool: Pool) -> None:
         """Clone the teacher from the student."""
         self.student, self.teacher = student, clone_teacher(student)
+        self.average = RunningAverage(self.teacher, student, self.options.buffers)
 
     def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
         """Terms `cross_entropy` and `consistency`; logs their ratio and the ramp."""
         supervised = batch.supervised
         cross_entropy = student(*supervised.view, targets=supervised.targets).loss.mean()
+        if not self.looks_further(batch):
+            return Losses({"cross_entropy": cross_entropy})
+        prediction = student(*self._images(batch, self.options.student_view))
+        return self.terms(cross_entropy, prediction, batch, progress)
 
+    def looks_further(self, batch: StepBatch) -> bool:
+        """Whether the student learns from anything but the supervised view of this step."""
+        return self.options.consistency > 0 and (self.options.on_labelled or batch.unlabelled is not None)
+
+    def terms(self, cross_entropy: Tensor, prediction: Tensor, batch: StepBatch, progress: Progress) -> Losses:
+        """The losses of a step that looks further.
+
+        Args:
+            cross_entropy: the supervised loss, a scalar.
+            prediction: the student's logits of the labelled images, if they are compared, and then of the pool's.
+            batch: what was seen.
+            progress: where training stands.
+        """
+        options, ramp = self.options, self.ramp(progress)
         self.teacher.train()
         with torch.no_grad():
-            target = self.teacher(*_all_images(batch, self.options.teacher_view))
-        prediction = student(*_all_images(batch, self.options.student_view))
-        ramp = sigmoid_ramp(progress.epochs_done, self.options.ramp_epochs)
-        distance = softmax_mse(prediction, target, self.options.reduction)
-        consistency = self.options.consistency * ramp * distance
+            target = self.teacher(*self._images(batch, options.teacher_view))
+        if options.distance == "kl":
+            distance = softmax_kl(prediction, target)
+        else:
+            distance = softmax_mse(prediction, target, options.reduction)
+        consistency = options.consistency * ramp * distance
+        ratio = (consistency / cross_entropy).detach()
         return Losses(
             terms={"cross_entropy": cross_entropy, "consistency": consistency},
-            logs={"consistency_ratio": (consistency / cross_entropy).detach()},
+            logs={"consistency_ratio": ratio, "ramp": torch.full_like(ratio, ramp)},
         )
+
+    def ramp(self, progress: Progress) -> float:
+        """Share of the consistency's weight that has been reached."""
+        options = self.options
+        share = options.ramp_share
+        length = options.ramp_epochs if share is None else share * progress.epochs
+        rise = linear_ramp if options.ramp == "linear" else sigmoid_ramp
+        return rise(progress.epochs_done, length)
 
     def after_step(self, student: nn.Module, progress: Progress) -> None:
         """Average the student into the teacher."""
         before = (progress.step - 1) / progress.steps_per_epoch
-        decay = decay_at(self.options.decay, before, progress.step)
-        update_teacher(self.teacher, student, decay, self.options.buffers)
+        self.average.move(decay_at(self.options.decay, before, progress.step, cap=self.options.cap))
 
     def refresh(self, predictor: Predictor, progress: Progress, *, improved: bool) -> Refreshed:
         """There are no pseudo-labels to renew."""
@@ -71,7 +98,6 @@ class MeanTeacher:
         """Put the teacher back."""
         self.teacher.load_state_dict(dict(state))
 
-
-def _all_images(batch: StepBatch, name: str) -> View:
-    parts = [batch.labelled, *([batch.unlabelled] if batch.unlabelled else [])]
-    return joined(part.views[name] for part in parts)
+    def _images(self, batch: StepBatch, name: str) -> View:
+        parts = [batch.labelled] if self.options.on_labelled else []
+        return joined(part.views[name] for part in (*parts, batch.unlabelled) if part)

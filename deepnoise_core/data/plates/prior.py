@@ -1,0 +1,95 @@
+"""What the design of plates says of wells whose labels are unknown, as far as the scores let it be known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepnoise_core.contracts.errors import AssignmentError
+from deepnoise_core.contracts.predictions import PlateDesign
+from deepnoise_core.data.plates.assignment import assign
+from deepnoise_core.data.plates.layout import plates_of
+from deepnoise_core.data.plates.restriction import UNKNOWN_GROUP, find_plate_groups, restrict
+from deepnoise_core.data.scores import best_class, log_probabilities
+
+PlatePrior = Literal["none", "group", "assigned"]
+"""Nothing, the group of classes that a plate holds, or that and one class a well."""
+
+
+@dataclass(frozen=True)
+class PlateLabels:
+    """Labels that keep to the design of their plates where it is known.
+
+    Attributes:
+        labels: class index of each well, int64 [N].
+        unbound: wells whose plate the prior says nothing of; they have the best class of their own scores.
+    """
+
+    labels: NDArray[np.int64]
+    unbound: int
+
+
+def label_plates(
+    scores: NDArray[np.floating[Any]],
+    *,
+    experiment: NDArray[Any],
+    plate: NDArray[Any],
+    design: PlateDesign,
+    prior: PlatePrior = "assigned",
+) -> PlateLabels:
+    """The class of every well, by scores and prior.
+
+    One class a well is asked for only where no class repeats on a labelled plate.
+
+    Args:
+        scores: logits of N wells that hold a treatment each, [N, K].
+        experiment: of each well, [N].
+        plate: of each well, [N].
+        design: what labelled plates tell.
+        prior: how much of it is used.
+    """
+    if prior == "none":
+        return PlateLabels(best_class(scores), 0)
+    allowed, bound = restrict_to_groups(scores, experiment=experiment, plate=plate, design=design)
+    labels = best_class(allowed)
+    if prior == "group":
+        return PlateLabels(labels, int((~bound).sum()))
+    bound = np.zeros(len(scores), dtype=bool)
+    if design.exclusive:
+        gains = log_probabilities(allowed)
+        experiments = plates_of(experiment, plate).values()
+        for rows in (rows for plates in experiments for rows in plates.values()):
+            try:
+                labels[rows] = assign(gains[rows])
+            except AssignmentError:  # More wells than classes: such a plate is counted, not assigned.
+                continue
+            bound[rows] = True
+    return PlateLabels(labels, int((~bound).sum()))
+
+
+def restrict_to_groups(
+    scores: NDArray[np.floating[Any]],
+    *,
+    experiment: NDArray[Any],
+    plate: NDArray[Any],
+    design: PlateDesign,
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.bool_]]:
+    """The scores [N, K] with -inf outside of each plate's group, and whether its group is known, bool [N].
+
+    No group is known where labelled plates show none, or none in one cyclic order, and where an experiment's
+    arrangement does not lead clearly. Classes in no group are those of wells without a treatment: controls.
+    """
+    if not design.groups or not design.cyclic:
+        return scores, np.zeros(len(scores), dtype=bool)
+    held = np.array(sorted(set().union(*design.groups)))
+    number = {int(label): position for position, label in enumerate(held)}
+    found = find_plate_groups(
+        scores[:, held],
+        experiment=experiment,
+        plate=plate,
+        groups=[frozenset(number[label] for label in group) for group in design.groups],
+    )
+    return restrict(scores, design.groups, found.of_row), found.of_row != UNKNOWN_GROUP
