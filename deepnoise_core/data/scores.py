@@ -43,10 +43,17 @@ def margin(predictions: Predictions) -> NDArray[np.float64]:
 
     Infinite where a row allows one class alone, 0 where it allows none.
     """
-    scores = log_probabilities(predictions.unrestricted)
+    return lead(log_probabilities(predictions.unrestricted))
+
+
+def lead(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Score of each row's best class less that of the second, float64 [N]; the same of logits and softmax logs.
+
+    Infinite where a row allows one class alone, 0 where it allows none.
+    """
     if scores.shape[1] < 2:
         return np.full(len(scores), np.inf)
-    second, best = np.partition(scores, -2, axis=1)[:, -2:].T
+    second, best = np.partition(np.asarray(scores, dtype=np.float64), -2, axis=1)[:, -2:].T
     none_allowed = best == -np.inf
-    lead: NDArray[np.float64] = np.where(none_allowed, 0.0, best) - np.where(none_allowed, 0.0, second)
-    return lead
+    difference: NDArray[np.float64] = np.where(none_allowed, 0.0, best) - np.where(none_allowed, 0.0, second)
+    return difference

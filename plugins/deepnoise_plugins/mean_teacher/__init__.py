@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from deepnoise_core.contracts import Component, hookimpl
-from deepnoise_plugins.mean_teacher.options import MeanTeacherOptions
+from deepnoise_plugins.mean_teacher.options import MeanTeacherOptions, MeanTeacherPseudoOptions
 
 
 @hookimpl
 def deepnoise_strategies() -> Iterable[Component]:
-    """Offer the mean teacher with DeepNoise's numbers as defaults."""
+    """Offer the mean teacher with DeepNoise's numbers as defaults, without and with pseudo-labels."""
     return [
         Component(
             name="mean-teacher",
@@ -16,5 +16,12 @@ def deepnoise_strategies() -> Iterable[Component]:
             factory="deepnoise_plugins.mean_teacher.strategy:MeanTeacher",
             options=MeanTeacherOptions,
             reference="arXiv:1703.01780",
-        )
+        ),
+        Component(
+            name="mean-teacher-pseudo",
+            summary="The mean teacher, with pseudo-labels of its teacher as training goes on (DeepNoise)",
+            factory="deepnoise_plugins.mean_teacher.pseudo:MeanTeacherPseudo",
+            options=MeanTeacherPseudoOptions,
+            reference="arXiv:2209.05772",
+        ),
     ]
