@@ -15,7 +15,7 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lint bench bench-data clean
+.PHONY: help demo test lint bench bench-data bench-semi clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -41,6 +41,9 @@ bench: $(READY) ## every benchmark, one after another; results go to benchmarks/
 bench-data: $(READY) ## the benchmark of loading alone, with the libraries that it compares
 	$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[dev,bench]'
 	$(PY) benchmarks/data.py
+
+bench-semi: $(READY) ## strategies on 40 labelled digits, beside loops written by hand; goes on where it stopped
+	$(PY) benchmarks/semi.py
 
 clean: ## remove .venv, caches and builds; runs and demos stay
 	rm -rf .venv build dist .coverage .coverage.* htmlcov

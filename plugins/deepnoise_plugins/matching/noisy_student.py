@@ -12,7 +12,7 @@ from deepnoise_core.contracts.protocols import Predictor
 from deepnoise_core.engine.ramps import first_epoch
 from deepnoise_plugins.matching.options import NoisyStudentOptions
 from deepnoise_plugins.matching.rules import Guess, by_row
-from deepnoise_plugins.matching.strategy import Matching
+from deepnoise_plugins.matching.strategy import Matching, are_treated
 
 
 class NoisyStudent(Matching):
@@ -47,7 +47,7 @@ class NoisyStudent(Matching):
             return Refreshed()
         predictions = predictor(self.inference_model(), self.options.tta)
         labels = softmax(predictions.scores.astype(np.float32), axis=1)
-        confident = labels.max(axis=1) >= self.options.threshold
+        confident = (labels.max(axis=1) >= self.options.threshold) & are_treated(predictions.ids)
         table = np.zeros((len(self.wells), labels.shape[1]), dtype=np.float32)
         wells = predictions.ids["well_id"].astype(str)[confident]
         table[np.searchsorted(self.wells, wells)] = labels[confident]

@@ -14,7 +14,7 @@ from deepnoise_core.data.plates.prior import restrict_to_groups
 from deepnoise_plugins.matching.marginals import RunningMarginals, aligned
 from deepnoise_plugins.matching.options import PlateAlignedOptions
 from deepnoise_plugins.matching.rules import Guess, best_of, by_row
-from deepnoise_plugins.matching.strategy import CONTROLS, Matching
+from deepnoise_plugins.matching.strategy import Matching, are_treated
 
 
 class PlateAligned(Matching):
@@ -68,7 +68,7 @@ class PlateAligned(Matching):
 
     def _marginals(self, predictions: Predictions) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """π of each plate [P, K], and whether its group is known [P]."""
-        treated = ~np.isin(predictions.ids["role"].astype(str), [role.value for role in CONTROLS])
+        treated = are_treated(predictions.ids)
         experiment, plate = (predictions.ids[name][treated] for name in ("experiment", "plate"))
         allowed, bound = restrict_to_groups(
             predictions.scores[treated], experiment=experiment, plate=plate, design=self.design

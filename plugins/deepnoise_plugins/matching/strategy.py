@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepnoise_core.contracts import Losses, Pool, Progress, Refreshed, Role, StepBatch, Targets, ViewPlan
@@ -16,8 +18,6 @@ from deepnoise_core.engine.ramps import linear_ramp
 from deepnoise_plugins.matching.options import MatchingOptions
 from deepnoise_plugins.matching.passes import Seen, look
 from deepnoise_plugins.matching.rules import Guess, by_row, soft_cross_entropy
-
-CONTROLS = (Role.POSITIVE_CONTROL, Role.NEGATIVE_CONTROL, Role.UNTREATED)
 
 
 class Matching(ABC):
@@ -54,8 +54,8 @@ class Matching(ABC):
     def start(self, student: nn.Module, pool: Pool) -> None:
         """Clone what is published, and begin the rule's averages."""
         device = next(student.parameters()).device
-        controls = np.isin(pool.ids["role"].astype(str), [role.value for role in CONTROLS])
-        self.controls = by_row(pool, controls).to(device) if controls.any() else None
+        treated = are_treated(pool.ids)
+        self.treated = None if treated.all() else by_row(pool, treated).to(device)
         self.student, self.rule = student, self.make_rule(pool).to(device)
         self.teacher = clone_teacher(student) if self.shared.publish == "teacher" else None
         self.average = RunningAverage(self.teacher, student, "copy") if self.teacher else None
@@ -115,7 +115,13 @@ class Matching(ABC):
         return {"rule": self.rule, **({"teacher": self.teacher} if self.teacher else {})}
 
     def _treated(self, seen: Seen, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        if self.controls is None:
+        if self.treated is None:
             return seen.judged, seen.learning, rows
-        kept = ~self.controls[rows]
+        kept = self.treated[rows]
         return seen.judged[kept], seen.learning[kept], rows[kept]
+
+
+def are_treated(ids: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Whether a well may hold a treatment, by its role, [N]; it may where the role is unknown."""
+    controls = (Role.POSITIVE_CONTROL, Role.NEGATIVE_CONTROL, Role.UNTREATED)
+    return ~np.isin(ids["role"].astype(str), [role.value for role in controls])
