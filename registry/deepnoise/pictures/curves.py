@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from itertools import takewhile
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -13,13 +15,11 @@ _NOT_LOSSES = {
     "epoch",
     "step",
     "lr",
-    "seconds",
-    "sites_per_second",
-    "waiting",
     "skipped_batches",
-    "validation_accuracy",
-    "validation_loss",
     "consistency_ratio",
+    "ramp",
+    "matching_ratio",
+    "mask_rate",
 }
 
 
@@ -42,15 +42,21 @@ def draw_curves(metrics: Path, out: Path, *, title: str) -> None:
 
 def _draw_losses(axes: Axes, records: list[dict[str, float]]) -> None:
     epochs = [record["epoch"] for record in records]
-    names = [name for name in records[0] if name not in _NOT_LOSSES]
-    for name in names:
-        axes.plot(epochs, [record[name] for record in records], label=f"train {name.replace('_', ' ')}")
+    for name in _losses(records):
+        values = [record.get(name, math.nan) for record in records]
+        axes.plot(epochs, values, label=f"train {name.replace('_', ' ')}")
     if "validation_loss" in records[0]:
         validation = [record["validation_loss"] for record in records]
         axes.plot(epochs, validation, "--", color="0.35", label="validation cross entropy (wells)")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     _finish(axes, "loss")
+
+
+def _losses(records: list[dict[str, float]]) -> list[str]:
+    """Losses of any epoch; what stands from `seconds` on was not measured by steps."""
+    measured = (name for record in records for name in takewhile(lambda name: name != "seconds", record))
+    return [name for name in dict.fromkeys(measured) if name not in _NOT_LOSSES]
 
 
 def _draw_accuracy(axes: Axes, records: list[dict[str, float]]) -> None:
