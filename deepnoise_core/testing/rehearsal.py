@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +20,7 @@ from deepnoise_core.contracts import (
     Progress,
     StepBatch,
     SupervisedBatch,
+    Targets,
     TestTimeViews,
     View,
     ViewPlan,
@@ -31,6 +33,9 @@ from deepnoise_core.testing.networks import small_classifier
 CLASSES, CHANNELS, SIDE, EPOCHS, STEPS_PER_EPOCH = 4, 3, 10, 8, 2
 LATE = EPOCHS * STEPS_PER_EPOCH - 1
 """The last step, when every ramp has risen."""
+
+MIDWAY = LATE - 3
+"""A step within an epoch, when every strategy has begun to label its pool."""
 
 _LABELLED, _UNLABELLED = 6, 5
 _POOL = torch.arange(_LABELLED, _LABELLED + _UNLABELLED)
@@ -55,10 +60,12 @@ class Rehearsal:
             torch.autograd.backward(losses.total)
         return losses
 
-    def train(self, start: int, stop: int) -> None:
-        """Steps `start` to `stop`, with a refresh at the end of each epoch."""
+    def train(
+        self, start: int, stop: int, change: Callable[[StepBatch], StepBatch] = lambda batch: batch
+    ) -> None:
+        """Steps `start` to `stop`, with a refresh at the end of each epoch; each batch may be changed."""
         for step in range(start, stop):
-            self.backward(random_batch(self.strategy.views, step), step)
+            self.backward(change(random_batch(self.strategy.views, step)), step)
             self.optimizer.step()
             after = progress_at(step + 1)
             self.strategy.after_step(self.student, after)
@@ -95,6 +102,38 @@ def random_batch(views: ViewPlan, seed: int, *, pool: int = 0, classes: int = CL
     if not views.unlabelled:
         return StepBatch(supervised, labelled)
     return StepBatch(supervised, labelled, Batch(_POOL, _views(views.unlabelled, _UNLABELLED, unknown)))
+
+
+def shuffled(batch: StepBatch, seed: int) -> StepBatch:
+    """The same images in another order."""
+    generator = torch.Generator().manual_seed(seed)
+    supervised, labelled, pool = batch.supervised, batch.labelled, batch.unlabelled
+    order = torch.randperm(len(supervised.rows), generator=generator)
+    classes, weights, smoothing = supervised.targets
+    return StepBatch(
+        SupervisedBatch(
+            supervised.rows[order],
+            _picked(supervised.view, order),
+            Targets(classes[order], weights[order], smoothing),
+        ),
+        _shuffled(labelled, order),
+        None if pool is None else _shuffled(pool, torch.randperm(len(pool.rows), generator=generator)),
+    )
+
+
+def renamed(batch: StepBatch, order: Tensor) -> StepBatch:
+    """The same images, where class k is called `order[k]`."""
+    supervised = batch.supervised
+    targets = supervised.targets._replace(classes=order[supervised.targets.classes])
+    return replace(batch, supervised=replace(supervised, targets=targets))
+
+
+def _shuffled(batch: Batch, order: Tensor) -> Batch:
+    return Batch(batch.rows[order], {name: _picked(view, order) for name, view in batch.views.items()})
+
+
+def _picked(view: View, order: Tensor) -> View:
+    return View(view.images[order], None if view.condition is None else view.condition[order])
 
 
 def _views(names: tuple[str, ...], size: int, generator: torch.Generator) -> dict[str, View]:

@@ -11,16 +11,21 @@ from torch import Tensor, nn
 
 from deepnoise_core.contracts import StepBatch
 from deepnoise_core.contracts.protocols import Strategy
-from deepnoise_core.testing.laws import require
+from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.testing.laws import close, require
 from deepnoise_core.testing.networks import small_classifier
 from deepnoise_core.testing.rehearsal import (
     CHANNELS,
     CLASSES,
     LATE,
+    MIDWAY,
     SIDE,
     Rehearsal,
     pool_of_the_rehearsal,
+    progress_at,
     random_batch,
+    renamed,
+    shuffled,
 )
 
 Make = Callable[[], Strategy]
@@ -55,6 +60,7 @@ def the_student_alone_is_trained(make: Make) -> None:
     networks.append(job.strategy.inference_model())
     others = [p for network in networks for p in network.parameters() if id(p) not in student]
     before = [parameter.clone() for parameter in others]
+    job.refresh_until(LATE)
     job.backward(random_batch(job.strategy.views, 0), step=LATE)
     job.optimizer.step()
     require(any(bool(gradient.any()) for gradient in job.gradients()), "the student gets no gradient at all")
@@ -74,21 +80,21 @@ def starting_leaves_the_student_alone(make: Make) -> None:
 def the_same_seed_repeats(make: Make) -> None:
     """Two trainings from one seed end in the same bits."""
     one, other = Rehearsal(make), Rehearsal(make)
-    one.train(0, 4)
-    other.train(0, 4)
+    one.train(0, LATE)
+    other.train(0, LATE)
     _require_equal(one.tensors(), other.tensors(), "two trainings from one seed differ")
 
 
 def a_saved_state_continues_exactly(make: Make) -> None:
     """Training that is saved mid-run and continued by fresh objects equals one that never stopped."""
     whole, first, second = Rehearsal(make), Rehearsal(make), Rehearsal(make)
-    whole.train(0, 6)
-    first.train(0, 3)
+    whole.train(0, LATE)
+    first.train(0, MIDWAY)
     student, strategy = save(first.student.state_dict()), save(dict(first.strategy.state_dict()))
     second.student.load_state_dict(load(student))
     second.strategy.load_state_dict(load(strategy))
     second.optimizer.load_state_dict(copy.deepcopy(first.optimizer.state_dict()))
-    second.train(3, 6)
+    second.train(MIDWAY, LATE)
     _require_equal(whole.tensors(), second.tensors(), "continuing from a saved state differs")
 
 
@@ -111,6 +117,53 @@ def an_empty_pool_is_no_obstacle(make: Make) -> None:
     batch = random_batch(job.strategy.views, 0)
     job.backward(StepBatch(batch.supervised, batch.labelled), step=0)
     require(any(bool(gradient.any()) for gradient in job.gradients()), "labelled images give no gradient")
+
+
+def without_a_pool_labels_teach_as_ever(make: Make) -> None:
+    """In the first step, without images of the pool, the term `cross_entropy` is plain supervision, bit for bit.
+
+    What it is in later steps, and what stands beside it, is the strategy's business.
+    """
+    job = Rehearsal(make, small_classifier())
+    batch = random_batch(job.strategy.views, 0)
+    job.student.train()
+    losses = job.strategy.losses(job.student, StepBatch(batch.supervised, batch.labelled), progress_at(0))
+    require("cross_entropy" in losses.terms, f"no term cross_entropy, but {', '.join(losses.terms)}")
+    plain = small_classifier().train()
+    expected = plain(*batch.supervised.view, targets=batch.supervised.targets).loss.mean()
+    found, wanted = (
+        torch.autograd.grad(loss, list(network.parameters()))
+        for loss, network in ((losses.terms["cross_entropy"], job.student), (expected, plain))
+    )
+    alike = all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+    require(alike, "without a pool the gradient of cross_entropy is not that of supervision")
+
+
+def the_order_of_images_does_not_matter(make: Make) -> None:
+    """The same images in another order give the same losses and gradients, up to rounding, early and late."""
+    for step in (0, LATE):
+        losses, gradients = [], []
+        for order in (0, 1):
+            job = Rehearsal(make, small_classifier())
+            job.refresh_until(step)
+            batch = random_batch(job.strategy.views, 0)
+            losses.append(job.backward(shuffled(batch, 0) if order else batch, step).total)
+            gradients.append(job.gradients())
+        require(close(*losses), f"in another order the loss is {losses[1]}, not {losses[0]}")
+        same = all(close(one, other) for one, other in zip(*gradients, strict=True))
+        require(same, "in another order images give another gradient")
+
+
+def classes_are_only_names(make: Make) -> None:
+    """A training in which classes are numbered otherwise differs in the order of the outputs alone."""
+    order = torch.tensor([2, 0, 3, 1])
+    one, other = Rehearsal(make, small_classifier()), Rehearsal(make, _renamed_outputs(order))
+    one.train(0, LATE)
+    other.train(0, LATE, lambda batch: renamed(batch, order))
+    images = torch.randn(6, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(3))
+    for networks in ((one.student, other.student), tuple(j.strategy.inference_model() for j in (one, other))):
+        expected, found = (network.eval()(images) for network in networks)
+        require(close(found[:, order], expected, 1e-3), "other numbers of the classes give another training")
 
 
 def unlabelled_images_come_without_labels(make: Make) -> None:
@@ -138,9 +191,21 @@ LAWS = (
     a_saved_state_continues_exactly,
     losses_are_finite_with_many_classes,
     an_empty_pool_is_no_obstacle,
+    without_a_pool_labels_teach_as_ever,
+    the_order_of_images_does_not_matter,
+    classes_are_only_names,
     unlabelled_images_come_without_labels,
     the_published_network_scores_images,
 )
+
+
+def _renamed_outputs(order: Tensor) -> Classifier:
+    """The small classifier, whose output k is now output `order[k]`."""
+    network = small_classifier()
+    with torch.no_grad():
+        for parameter in network.head.parameters():
+            parameter[order] = parameter.clone()
+    return network
 
 
 def _require_equal(one: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str) -> None:
