@@ -16,12 +16,11 @@ from deepnoise_core.contracts import (
     Pool,
     Progress,
     Role,
-    Scored,
     SiteStatistics,
     StepBatch,
-    Targets,
 )
 from deepnoise_core.data.statistics import Pools
+from deepnoise_core.engine.losses import softmax_mse
 from deepnoise_core.testing import (
     augmentations,
     backbones,
@@ -31,6 +30,7 @@ from deepnoise_core.testing import (
     readers,
     strategies,
 )
+from deepnoise_core.testing.report import conformance, laws_of
 from deepnoise_plugins.deepnoise_views.augmentation import DeepNoiseViews
 from deepnoise_plugins.deepnoise_views.options import ViewsOptions
 from deepnoise_plugins.intensity.options import ScaleOptions
@@ -45,6 +45,7 @@ from deepnoise_registry.recipes.recipe import ComponentReference
 
 CATALOGUE = Catalogue(discover())
 Law = Callable[[Any], None]
+Record = Callable[[str, object], None]
 Setting = tuple[Kind, str, dict[str, Any]]
 LAWS: Mapping[Kind, tuple[Law, ...]] = {
     Kind.HEAD: heads.LAWS,
@@ -72,6 +73,15 @@ FURTHER: list[Setting] = [
     (Kind.NORMALIZER, "flat-field", {"reference": "negative_controls", "degree": 2}),
     (Kind.STRATEGY, "mean-teacher", {"publish": "student", "buffers": "average", "reduction": "class_sum"}),
     (Kind.STRATEGY, "mean-teacher", {"buffers": "copy", "student_view": "normal", "teacher_view": "easy"}),
+    (
+        Kind.STRATEGY,
+        "mean-teacher",
+        {"distance": "kl", "ramp": "linear", "ramp_share": 0.4, "on_labelled": False},
+    ),
+    (Kind.STRATEGY, "mean-teacher", {"cap": False, "decay": [[0, 0.9]], "buffers": "copy"}),
+    (Kind.STRATEGY, "mean-teacher-pseudo", {"refresh": "every", "prior": "group", "blend": 0.5, "tta": "none"}),
+    (Kind.STRATEGY, "mean-teacher-pseudo", {"consistency": 0.0, "prior": "none", "from_share": 0.0}),
+    (Kind.STRATEGY, "progressive-pseudo-labels", {"agree": True, "weight": 0.5, "from_share": 0.2}),
     (Kind.STRATEGY, "supervised", {"view": "hard"}),
     (Kind.STRATEGY, "fixmatch", {"joint": False, "publish": "student", "ramp_share": 0.4}),
     (Kind.STRATEGY, "pseudo-label", {"joint": True, "cap": False}),
@@ -108,6 +118,10 @@ def head(name: str, options: Mapping[str, Any]) -> heads.Make:
     return lambda num_features, num_classes: make(num_features=num_features, num_classes=num_classes)
 
 
+def suite_of(law: Law) -> str:
+    return law.__module__.rpartition(".")[2]
+
+
 def cases() -> list[Any]:
     return list(_cases())
 
@@ -128,14 +142,32 @@ def test_every_plugin_loads_and_every_kind_is_offered() -> None:
 
 
 @pytest.mark.parametrize(("law", "make"), cases())
-def test_offers_keep_the_laws(law: Law, make: Callable[..., Any]) -> None:
+def test_offers_keep_the_laws(law: Law, make: Callable[..., Any], record_property: Record) -> None:
     law(make)
+    record_property("law of", suite_of(law))
 
 
 @pytest.mark.parametrize("law", backbones.LAWS, ids=lambda law: law.__name__)
 @pytest.mark.parametrize(("name", "options"), SMALL_BACKBONES)
-def test_small_backbones_keep_the_laws(name: str, options: Mapping[str, Any], law: Law) -> None:
+def test_small_backbones_keep_the_laws(
+    name: str, options: Mapping[str, Any], law: Law, record_property: Record
+) -> None:
     law(backbone(name, options))
+    record_property("law of", suite_of(law))
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_has_laws_of_which_none_is_left_out(kind: Kind) -> None:
+    run = backbones.LAWS if kind is Kind.BACKBONE else LAWS[kind]
+    assert laws_of(kind) == run
+    assert len({law.__name__ for law in run}) == len(run) >= 3
+
+
+def test_a_report_counts_the_laws_that_were_kept() -> None:
+    report = conformance(Kind.STRATEGY, "supervised", factory(Kind.STRATEGY, "supervised", {}))
+    assert str(report) == f"strategy supervised: {len(strategies.LAWS)} laws kept"
+    with pytest.raises(AssertionError, match="strategy forgetful breaks a_saved_state_continues_exactly"):
+        conformance(Kind.STRATEGY, "forgetful", lambda: _ForgetfulTeacher(MeanTeacherOptions()))
 
 
 @pytest.mark.parametrize("name", [offer.qualified_name for offer in CATALOGUE.offers(Kind.BACKBONE)])
@@ -145,22 +177,45 @@ def test_all_backbones_have_the_declared_width(name: str) -> None:
 
 
 class _ConsistencyWithoutGradient(MeanTeacher):
-    """Compares the teacher with itself, as a released mean teacher once did."""
+    """Takes the student's logits of the pool from the teacher's output, as a released library does."""
 
     def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
-        return super().losses(_DetachedWithoutLabels(student), batch, progress)
+        supervised, pool = batch.supervised, batch.unlabelled
+        cross_entropy = student(*supervised.view, targets=supervised.targets).loss.mean()
+        if pool is None:
+            return Losses({"cross_entropy": cross_entropy})
+        with torch.no_grad():
+            teachers = self.teacher(*pool.views[self.options.teacher_view])
+        student(*pool.views[self.options.student_view])
+        students = teachers
+        consistency = softmax_mse(students, teachers, self.options.reduction)
+        return Losses({"cross_entropy": cross_entropy, "consistency": self.options.consistency * consistency})
 
 
-class _DetachedWithoutLabels(nn.Module):
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
+class _HalfSupervised(MeanTeacher):
+    """Weighs labels by a half, with a pool or without."""
 
-    def forward(
-        self, images: Tensor, condition: Tensor | None = None, targets: Targets | None = None
-    ) -> Tensor | Scored:
-        made: Tensor | Scored = self.network(images, condition, targets)
-        return made.detach() if isinstance(made, Tensor) else made
+    def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
+        made = super().losses(student, batch, progress)
+        return Losses({**made.terms, "cross_entropy": 0.5 * made.terms["cross_entropy"]}, made.logs)
+
+
+class _OrderedTeacher(MeanTeacher):
+    """Trusts the first image of a batch most."""
+
+    def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
+        made = super().losses(student, batch, progress)
+        first = student(*batch.supervised.view)[0].softmax(dim=0).square().sum()
+        return Losses({**made.terms, "first": first}, made.logs)
+
+
+class _PartialTeacher(MeanTeacher):
+    """Likes class 0 best."""
+
+    def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
+        made = super().losses(student, batch, progress)
+        liking = -student(*batch.supervised.view).log_softmax(dim=1)[:, 0].mean()
+        return Losses({**made.terms, "liking": liking}, made.logs)
 
 
 class _TrainedTeacher(MeanTeacher):
@@ -199,6 +254,9 @@ class _OverflowingTeacher(MeanTeacher):
     ("broken", "law", "message"),
     [
         (_ConsistencyWithoutGradient, strategies.unlabelled_images_move_the_student, "no gradient"),
+        (_HalfSupervised, strategies.without_a_pool_labels_teach_as_ever, "not that of supervision"),
+        (_OrderedTeacher, strategies.the_order_of_images_does_not_matter, "in another order"),
+        (_PartialTeacher, strategies.classes_are_only_names, "other numbers of the classes"),
         (_TrainedTeacher, strategies.the_student_alone_is_trained, "beside the student gets a gradient"),
         (_ForgetfulTeacher, strategies.a_saved_state_continues_exactly, "saved state differs"),
         (_OverflowingTeacher, strategies.losses_are_finite_with_many_classes, "not a finite scalar"),
