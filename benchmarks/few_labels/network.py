@@ -26,8 +26,8 @@ class ConvBackbone(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             *_block(channels, 32, smooth),
-            *_block(32, 64, smooth),
             nn.AvgPool2d(2) if smooth else nn.MaxPool2d(2),
+            *_block(32, 64, smooth),
             *_block(64, 64, smooth),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),

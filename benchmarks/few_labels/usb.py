@@ -16,7 +16,6 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from deepnoise_core.engine.classifier import Classifier
@@ -142,20 +141,3 @@ def _stand_in(name: str) -> type:
     if name.startswith("__"):
         raise AttributeError(name)
     return _Anything(name, (), {})
-
-
-def shared_batches(
-    seed: int, steps: int, classes: int, channels: int
-) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Images of classes that can be told apart, labelled and not, in two views of the pool."""
-    draw = torch.Generator().manual_seed(seed)
-    shown = torch.randn(classes, channels, 8, 8, generator=draw)
-
-    def seen(labels: Tensor, noise: float) -> Tensor:
-        return shown[labels] + noise * torch.randn(len(labels), *shown.shape[1:], generator=draw)
-
-    made = []
-    for _ in range(steps):
-        labels, hidden = (torch.randint(classes, (size,), generator=draw) for size in (16, 32))
-        made.append((seen(labels, 0.5), labels, seen(hidden, 0.5), seen(hidden, 1.5)))
-    return made
