@@ -1,15 +1,34 @@
 """The running average: closed forms, buffer policies, and the loss beside it."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from deepnoise_core.engine.ema import BufferPolicy, RunningAverage, clone_teacher, decay_at, teacher_tensors
-from deepnoise_core.engine.losses import softmax_mse
-from deepnoise_core.engine.ramps import sigmoid_ramp
+from deepnoise_core.engine.losses import softmax_kl, softmax_mse
+from deepnoise_core.engine.ramps import first_epoch, linear_ramp, sigmoid_ramp
+
+# Odds of three classes, so that softmaxes are fractions: student (1/4, 1/4, 1/2) against teacher (1/2, 1/4, 1/4),
+# (1/3, 1/3, 1/3) against (1/2, 1/4, 1/4), (4/5, 1/10, 1/10) against (1/10, 4/5, 1/10), and a last one alike.
+STUDENT = [[1.0, 1.0, 2.0], [1.0, 1.0, 1.0], [8.0, 1.0, 1.0], [3.0, 2.0, 1.0]]
+TEACHER = [[2.0, 1.0, 1.0], [2.0, 1.0, 1.0], [1.0, 8.0, 1.0], [3.0, 2.0, 1.0]]
+# Squared distances by row: 1/16 + 0 + 1/16, 1/36 + 1/144 + 1/144, 49/100 + 49/100 + 0, and 0.
+MSE = (1 / 8 + 1 / 24 + 49 / 50) / 4
+# KL(teacher ‖ student) by row: ½ ln 2 − ¼ ln 2, ½ ln(3/2) + ½ ln(3/4), 7/10 ln 8, and 0.
+KL = (math.log(2) / 4 + math.log(9 / 8) / 2 + 2.1 * math.log(2)) / 4
+
+
+def distance_of(student: Tensor, teacher: Tensor, name: str) -> Tensor:
+    if name == "kl":
+        return softmax_kl(student, teacher)
+    return softmax_mse(student, teacher, "class_sum" if name == "class_sum" else "class_mean")
 
 
 class Network(nn.Module):
@@ -106,3 +125,77 @@ def test_the_softmax_distance_is_numpys(classes: int) -> None:
     gradients = torch.autograd.grad(summed, [student, teacher], allow_unused=True)
     assert gradients[0] is not None
     assert gradients[1] is None
+
+
+@pytest.mark.parametrize(("distance", "expected"), [("class_sum", MSE), ("class_mean", MSE / 3), ("kl", KL)])
+def test_distances_are_those_computed_by_hand(distance: str, expected: float) -> None:
+    student, teacher = (torch.tensor(odds).log() for odds in (STUDENT, TEACHER))
+    assert distance_of(student, teacher, distance).item() == pytest.approx(expected, rel=1e-6)
+    assert distance_of(student + 7.0, teacher - 3.0, distance).item() == pytest.approx(expected, rel=1e-5)
+    assert distance_of(teacher, teacher, distance).item() == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("distance", ["class_sum", "kl"])
+def test_distances_pull_the_student_alone(distance: str) -> None:
+    student, teacher = (torch.tensor(odds).log().requires_grad_() for odds in (STUDENT, TEACHER))
+    pulled, still = torch.autograd.grad(
+        distance_of(student, teacher, distance), [student, teacher], allow_unused=True
+    )
+    assert still is None
+    assert pulled[:3].abs().sum(dim=1).gt(1e-3).all()
+    assert pulled[3].abs().max() < 1e-7
+
+
+def test_the_gradient_of_kl_is_the_difference_of_the_softmaxes() -> None:
+    student, teacher = (torch.tensor(odds).log().requires_grad_() for odds in (STUDENT, TEACHER))
+    (gradient,) = torch.autograd.grad(softmax_kl(student, teacher), [student])
+    torch.testing.assert_close(gradient, (student.softmax(dim=1) - teacher.softmax(dim=1)).detach() / 4)
+
+
+def test_the_average_is_that_of_timm_and_of_torch() -> None:
+    student = network()
+    teacher, timms = clone_teacher(student), ModelEmaV3(student, decay=0.99)
+    torchs = AveragedModel(student, multi_avg_fn=get_ema_multi_avg_fn(0.99))
+    torchs.update_parameters(student)  # The first update copies.
+    average = RunningAverage(teacher, student, "own")
+    for step in range(20):
+        with torch.no_grad():
+            for parameter in student.parameters():
+                parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(step)))
+        average.move(0.99)
+        timms.update(student)
+        torchs.update_parameters(student)
+        for mine, *others in zip(*(n.parameters() for n in (teacher, timms.module, torchs.module)), strict=True):
+            for other in others:
+                assert np.allclose(*(t.detach().numpy() for t in (mine, other)), rtol=2**-23, atol=1e-9)
+
+
+def test_an_average_in_half_precision_is_kept_in_float32() -> None:
+    student = network().bfloat16()
+    teacher = clone_teacher(student)
+    assert {tensor.dtype for tensor in teacher.parameters()} == {torch.float32}
+    with torch.no_grad():
+        for mine, theirs in zip(teacher.parameters(), student.parameters(), strict=True):
+            mine.fill_(1.0)
+            theirs.fill_(2.0)
+    average = RunningAverage(teacher, student, "own")
+    for _ in range(2000):
+        average.move(0.999)
+    for parameter in teacher.parameters():
+        torch.testing.assert_close(parameter, torch.full_like(parameter, 2 - 0.999**2000), rtol=1e-4, atol=0)
+
+
+def test_without_the_cap_the_schedule_is_all() -> None:
+    assert decay_at(((0.0, 0.999),), 0.0, 1, cap=False) == 0.999
+    assert decay_at(((0.0, 0.999),), 0.0, 1) == 0.5
+
+
+@given(st.floats(-1, 20), st.floats(0, 10))
+def test_the_linear_ramp_is_the_share_that_is_done(done: float, length: float) -> None:
+    expected = 1.0 if length == 0 else float(np.clip(done / length, 0, 1))
+    assert linear_ramp(done, length) == pytest.approx(expected)
+
+
+def test_shares_of_training_begin_at_the_published_epochs() -> None:
+    assert [first_epoch(0.125, epochs) for epochs in (165, 85, 85, 45)] == [20, 10, 10, 5]
+    assert [first_epoch(share / 130, 130) for share in range(131)] == list(range(131))
