@@ -1,6 +1,9 @@
-"""How fast the running statistics of batch norm follow the batches."""
+"""The running statistics of batch norm: how fast they follow the batches, and when they do not."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -14,8 +17,25 @@ def set_batch_norm_momentum(network: nn.Module, momentum: float) -> None:
     Raises:
         TrainingError: the network has no batch norm.
     """
-    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+    layers = _layers(network)
     if not layers:
         raise TrainingError("train.batch_norm_momentum: the network has no batch norm; set it to null")
     for layer in layers:
         layer.momentum = momentum
+
+
+@contextmanager
+def statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Leave running statistics as they are, whatever the network is shown meanwhile, in training mode too."""
+    followed = [layer for layer in _layers(network) if layer.track_running_stats]
+    for layer in followed:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in followed:
+            layer.track_running_stats = True
+
+
+def _layers(network: nn.Module) -> list[_BatchNorm]:
+    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]

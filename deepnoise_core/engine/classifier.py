@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from deepnoise_core.contracts import Scored, Targets, View
 from deepnoise_core.contracts.protocols import Head
+from deepnoise_core.engine.batch_norm import statistics_kept
 
 
 class Classifier(nn.Module):
@@ -51,7 +52,10 @@ class Classifier(nn.Module):
         logits = cast(Tensor, self.head(features))
         if targets is None:
             return logits
-        return Scored(logits, cast(Head, self.head).loss(features[: len(targets.classes)], targets))
+        # A head with batch norm has followed this pass already.
+        with statistics_kept(self.head):
+            loss = cast(Head, self.head).loss(features[: len(targets.classes)], targets)
+        return Scored(logits, loss)
 
     def _told(self, features: Tensor, condition: Tensor | None) -> Tensor:
         width = 0 if condition is None else condition.shape[1]

@@ -29,7 +29,10 @@ def logits_have_one_column_a_class(make: Make) -> None:
 
 
 def the_loss_is_one_of_each_image(make: Make) -> None:
-    """The loss is float32 [B], the same for an image alone, and falls when its target is learned."""
+    """The loss is float32 [B], the same for an image alone, and falls when its target is learned.
+
+    In evaluation mode: in training mode batch norm and dropout may tie images together.
+    """
     head, features, targets = _built(make).eval(), _features(), hard_targets(torch.arange(4))
     losses = _loss(head, features, targets)
     require((losses.shape, losses.dtype) == ((4,), torch.float32), f"a loss of {losses.dtype} {losses.shape}")
@@ -51,6 +54,17 @@ def mixed_targets_weigh_their_losses(make: Make) -> None:
     require(
         bool(_loss(head, features, Targets(classes, weights, 0.1)).isfinite().all()), "smoothing is not finite"
     )
+
+
+def what_the_loss_teaches_the_logits_say(make: Make) -> None:
+    """Images whose loss was minimised have their target as the best logit, so both are of one classifier."""
+    head, features, targets = _built(make).eval(), _features(), torch.tensor([3, 1, 4, 0])
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.03)
+    for _ in range(100):
+        optimizer.zero_grad()
+        torch.autograd.backward(_loss(head, features, hard_targets(targets)).mean())
+        optimizer.step()
+    require(torch.equal(head(features).argmax(dim=1), targets), "the logits do not say what the loss teaches")
 
 
 def evaluation_needs_no_label(make: Make) -> None:
@@ -100,6 +114,7 @@ LAWS = (
     logits_have_one_column_a_class,
     the_loss_is_one_of_each_image,
     mixed_targets_weigh_their_losses,
+    what_the_loss_teaches_the_logits_say,
     evaluation_needs_no_label,
     the_gradient_is_finite,
     half_precision_stays_finite,

@@ -57,7 +57,13 @@ LAWS: Mapping[Kind, tuple[Law, ...]] = {
 }
 FURTHER: list[Setting] = [
     (Kind.HEAD, "linear", {"dropout": 0.3}),
+    (Kind.HEAD, "linear", {"neck": 12}),
     (Kind.HEAD, "arcface", {"margin": 1.2}),
+    (Kind.HEAD, "arcface", {"neck": 12}),
+    (Kind.HEAD, "cosface", {"margin": 0.0}),
+    (Kind.HEAD, "cosface", {"neck": 24}),
+    (Kind.HEAD, "dual", {"halved": False, "margin": 0.1}),
+    (Kind.HEAD, "dual", {"neck": 12}),
     (Kind.NORMALIZER, "z-score", {"level": "site", "jitter": 0.1}),
     (Kind.NORMALIZER, "z-score", {"level": "experiment", "jitter": 0.1}),
     (Kind.NORMALIZER, "z-score", {"reference": "negative_controls"}),

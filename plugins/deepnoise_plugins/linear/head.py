@@ -6,20 +6,22 @@ from torch import Tensor, nn
 
 from deepnoise_core.contracts import Targets
 from deepnoise_core.engine.losses import target_loss
+from deepnoise_core.engine.neck import make_neck
 from deepnoise_plugins.linear.options import LinearOptions
 
 
 class LinearHead(nn.Module):
-    """Logits = W · dropout(features) + b."""
+    """Logits = W · dropout(neck(features)) + b."""
 
     def __init__(self, options: LinearOptions, *, num_features: int, num_classes: int) -> None:
         super().__init__()
+        self.neck, width = make_neck(num_features, options.neck)
         self.dropout = nn.Dropout(options.dropout)
-        self.linear = nn.Linear(num_features, num_classes)
+        self.linear = nn.Linear(width, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits [B, K] of features [B, F]."""
-        return cast(Tensor, self.linear(self.dropout(features)))
+        return cast(Tensor, self.linear(self.dropout(self.neck(features))))
 
     def loss(self, features: Tensor, targets: Targets) -> Tensor:
         """Cross-entropy, float32 [B]."""

@@ -10,4 +10,7 @@ from deepnoise_core.contracts import Options
 class LinearOptions(Options):
     """What can be set of the linear head."""
 
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout on the features")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.0, description="dropout on what the layer reads")
+    neck: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="width of the first place's neck before the layer; none where null"
+    )
