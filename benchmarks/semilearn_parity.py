@@ -4,9 +4,9 @@ Run `python benchmarks/semilearn_parity.py`; installs the released `semilearn` a
 trains the same network on the same batches with both, and writes `benchmarks/results/semilearn_parity.json`. The
 bar is a largest difference of 1e-6 in any weight, of the student and of its average, after 60 steps.
 
-In single precision an average of weights near 1 drifts by some 1e-6 in 60 steps, USB's sum of two products by twice
-as much. So averages are held to the same average in double precision, ours and USB's: ours must be as near as the
-bar, or nearer than USB's own. How far the two are apart is written beside it.
+In single precision an average of weights near 1 drifts by some 1e-6 in 60 steps, and USB's sum of two products by
+twice as much. So averages are held to the same average in double precision: ours must be as near as the bar, or
+nearer than USB's own. How far the two are apart is written beside it.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def main() -> None:
     result = {
         "bar": BAR,
         "steps": STEPS,
-        "explanation": "teacher and usb_teacher are distances to the average of USB's students in double precision: "
-        "in single precision both drift; the network is smooth, since at a kink one rounding decides",
+        "explanation": "teacher and usb_teacher are distances to the average of USB's students in double "
+        "precision: both drift in single; the network is smooth, since at a kink one rounding decides",
         "reached": all(row["student"] <= BAR and row["teacher"] <= max(BAR, row["usb_teacher"]) for row in rows)
         and all(row[f"unsupervised_loss_at_step_{LEARNS_BY}"] > 1e-5 for row in rows),
         "rows": rows,
