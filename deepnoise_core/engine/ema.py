@@ -56,11 +56,16 @@ class RunningAverage:
         self.teacher, self.student, self.buffers = teacher, student, buffers
         self._targets: list[torch.Tensor] = list(teacher.parameters())
         self._sources: list[torch.Tensor] = list(student.parameters())
+        pairs = zip(self._targets, self._sources, strict=True)
+        self._alike = all(mine.dtype == theirs.dtype for mine, theirs in pairs)
 
     @torch.no_grad()
     def move(self, decay: float) -> None:
         """One step of the average."""
-        _lerp(self._targets, self._sources, 1.0 - decay)
+        sources = self._sources
+        if not self._alike:
+            sources = [theirs.to(mine) for mine, theirs in zip(self._targets, sources, strict=True)]
+        torch._foreach_lerp_(self._targets, sources, 1.0 - decay)
         if self.buffers == "own":
             return
         for mine, theirs in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
@@ -74,10 +79,3 @@ def teacher_tensors(teacher: nn.Module) -> dict[str, torch.Tensor]:
     """Parameters and buffers by name, detached, for checkpoints."""
     named = chain(teacher.named_parameters(), teacher.named_buffers())
     return {name: tensor.detach() for name, tensor in named}
-
-
-def _lerp(targets: list[torch.Tensor], sources: list[torch.Tensor], weight: float) -> None:
-    if any(source.dtype != target.dtype for source, target in zip(sources, targets, strict=True)):
-        sources = [source.to(target) for source, target in zip(sources, targets, strict=True)]
-    if targets:
-        torch._foreach_lerp_(targets, sources, weight)

@@ -25,7 +25,8 @@ class PlateLabels:
 
     Attributes:
         labels: class index of each well, int64 [N].
-        unbound: wells whose plate the prior says nothing of; they have the best class of their own scores.
+        unbound: wells of whose plate the prior does not say all that it should; they have the best class of
+            what it does say.
     """
 
     labels: NDArray[np.int64]
@@ -53,11 +54,11 @@ def label_plates(
     """
     if prior == "none":
         return PlateLabels(best_class(scores), 0)
-    allowed, bound = restrict_to_groups(scores, experiment=experiment, plate=plate, design=design)
+    allowed, known = restrict_to_groups(scores, experiment=experiment, plate=plate, design=design)
     labels = best_class(allowed)
     if prior == "group":
-        return PlateLabels(labels, int((~bound).sum()))
-    bound = np.zeros(len(scores), dtype=bool)
+        return PlateLabels(labels, int((~known).sum()))
+    assigned = np.zeros(len(scores), dtype=bool)
     if design.exclusive:
         gains = log_probabilities(allowed)
         experiments = plates_of(experiment, plate).values()
@@ -66,7 +67,8 @@ def label_plates(
                 labels[rows] = assign(gains[rows])
             except AssignmentError:  # More wells than classes: such a plate is counted, not assigned.
                 continue
-            bound[rows] = True
+            assigned[rows] = True
+    bound = assigned & known if design.groups else assigned
     return PlateLabels(labels, int((~bound).sum()))
 
 
