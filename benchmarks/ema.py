@@ -1,7 +1,7 @@
 """What one step of a teacher's average costs, against bare torch over the same tensors and against a plain loop.
 
 Run `python benchmarks/ema.py`; prints ratios and writes `benchmarks/results/ema.json`. The three take turns in
-every round, in changing order, so that other work on the machine slows all of them; the best round of each counts.
+every round, in changing order, so that other work on the machine slows all of them; the best of each counts.
 """
 
 from __future__ import annotations
