@@ -149,7 +149,7 @@ class Strategy(Protocol):
         ...
 
     def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
-        """Losses of one step, with a gradient to the student alone."""
+        """Losses of one step, with a gradient to the student alone; that of labels is named `cross_entropy`."""
         ...
 
     def after_step(self, student: nn.Module, progress: Progress) -> None:
