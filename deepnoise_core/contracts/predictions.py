@@ -33,7 +33,8 @@ class Predictions:
     Attributes:
         ids: column name → array [N]; at least `ID_COLUMNS`.
         classes: name of each class, K of them.
-        scores: float32 [N, K]; logits or log-probabilities, -inf where a class is excluded.
+        scores: float32 [N, K]; logits or log-probabilities, -inf where a class is excluded. A row
+            that excludes all of them is named nothing, as controls are by models of treatments.
         stages: stage → predicted class index, int64 [N]; `UNASSIGNED` where a stage gives none.
         embeddings: float32 [N, F], or None.
         transductive: what was used beyond each row's own image, e.g. `plate group`.

@@ -14,6 +14,7 @@ from deepnoise_core.contracts.screens import Role, Screen
 from deepnoise_core.contracts.training import NO_LABEL
 from deepnoise_core.data.names import did_you_mean, natural_key, some_of
 from deepnoise_core.data.splits import Split
+from deepnoise_core.data.treatments import are_treatments_scored, may_be_treated
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,26 @@ class Target:
     """What is learned of every row of a screen.
 
     Attributes:
-        classes: names of the classes in natural order; those of training wells, K of them.
+        classes: names of the classes of training wells, K of them, in natural order; where treatments are
+            learned beside controls, their classes come first, and then those that controls alone show.
         codes: class index of each site, int64 [N]; `NO_LABEL` in test, where the table gives no label, and
             in wells that are not used.
         used: whether a site's role is used at all, bool [N].
+        scored: whether accuracy counts a site, bool [N]: those that are used or, where treatments are learned,
+            that are used and no control.
+        num_treatments: where treatments are learned, how many of the classes are theirs; None elsewhere.
     """
 
     classes: tuple[str, ...]
     codes: NDArray[np.int64]
     used: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+    num_treatments: int | None = None
+
+    @property
+    def control_classes(self) -> tuple[str, ...]:
+        """Names of the classes that controls alone show, the last ones; among the others accuracy looks."""
+        return self.classes[len(self.classes) if self.num_treatments is None else self.num_treatments :]
 
 
 def encode_target(screen: Screen, target: str, roles: tuple[Role, ...] | None, split: Split) -> Target:
@@ -43,23 +55,30 @@ def encode_target(screen: Screen, target: str, roles: tuple[Role, ...] | None, s
 
     Raises:
         ScreenError: the column does not exist, or no well has one of the roles.
-        SplitError: training wells show fewer than two classes, or validation wells show other ones.
+        SplitError: scored training wells show fewer than two classes, or such validation wells other ones.
     """
     labels = _labels(screen, target)
     used = used_sites(screen, target, roles)
+    treatments = are_treatments_scored(target, roles)
+    scored = used & may_be_treated(screen.column("role")) if treatments else used
     labelled = used & labels.is_not_null().to_numpy()
     training = labelled & (split.parts == "train")
     validation = labelled & (split.parts == "validation")
-    classes = tuple(sorted(labels.filter(pl.Series(training)).unique().to_list(), key=natural_key))
-    if len(classes) < 2:
+    counted = training & scored
+    shown = _names(labels, counted)
+    if len(shown) < 2:
         raise SplitError(
-            f"{screen.source}: the {training.sum()} labelled training sites show {len(classes)} class(es) of "
-            f"{target!r}; at least two are needed: train on more experiments or choose another target"
+            f"{screen.source}: the {counted.sum()} labelled training sites show {len(shown)} class(es) "
+            f"of {target!r}; at least two are needed: train on more experiments or choose another target"
         )
+    controls = tuple(name for name in _names(labels, training & ~scored) if name not in set(shown))
+    classes = shown + controls
     indices = {name: index for index, name in enumerate(classes)}
     codes = labels.replace_strict(indices, default=NO_LABEL, return_dtype=pl.Int64).to_numpy()
-    _require_trained_classes(screen, target, labels.filter(pl.Series(validation & (codes == NO_LABEL))))
-    return Target(classes, np.where(training | validation, codes, NO_LABEL).astype(np.int64), used)
+    untrained = (codes < 0) | (codes >= len(shown))
+    _require_trained_classes(screen, target, _names(labels, validation & scored & untrained))
+    codes = np.where(training | validation, codes, NO_LABEL).astype(np.int64)
+    return Target(classes, codes, used, scored, len(shown) if treatments else None)
 
 
 def restrict_target(target: Target, screen: Screen, cell_types: tuple[str, ...] | None) -> Target:
@@ -85,7 +104,8 @@ def restrict_target(target: Target, screen: Screen, cell_types: tuple[str, ...] 
                 f"the screen has {some_of(known)}"
             )
     kept = is_of_cell_type(screen, cell_types)
-    return replace(target, codes=np.where(kept, target.codes, NO_LABEL), used=target.used & kept)
+    codes = np.where(kept, target.codes, NO_LABEL)
+    return replace(target, codes=codes, used=target.used & kept, scored=target.scored & kept)
 
 
 def is_of_cell_type(screen: Screen, cell_types: tuple[str, ...] | None) -> NDArray[np.bool_]:
@@ -141,8 +161,11 @@ def _labels(screen: Screen, target: str) -> pl.Series:
     return screen.sites[target].cast(pl.String)
 
 
-def _require_trained_classes(screen: Screen, target: str, unseen: pl.Series) -> None:
-    names = sorted(unseen.unique().to_list(), key=natural_key)
+def _names(labels: pl.Series, chosen: NDArray[np.bool_]) -> tuple[str, ...]:
+    return tuple(sorted(labels.filter(pl.Series(chosen)).unique().to_list(), key=natural_key))
+
+
+def _require_trained_classes(screen: Screen, target: str, names: tuple[str, ...]) -> None:
     if names:
         raise SplitError(
             f"{screen.source}: {len(names)} class(es) of {target!r} stand in validation sites and in no "

@@ -30,12 +30,14 @@ class InitialWeights:
         tensors: state of a timm network, or of a classifier of deepnoise.
         channels: names of the channels that it reads; None where nobody knows them.
         classes: names of its classes; None where nobody knows them.
+        conditions: the cell types that its head is told of.
     """
 
     source: Path
     tensors: Mapping[str, Tensor]
     channels: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
+    conditions: tuple[str, ...] = ()
 
 
 def read_initial(file: Path) -> InitialWeights:

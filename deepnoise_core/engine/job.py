@@ -30,6 +30,7 @@ class TrainingJob:
         design: what the labelled training plates tell about plates.
         plan: epochs, batches, optimiser.
         seed: all randomness follows from it.
+        num_treatments: where treatments are learned, how many of the classes are theirs, which come first.
     """
 
     student: Classifier
@@ -45,6 +46,7 @@ class TrainingJob:
     design: PlateDesign
     plan: TrainOptions
     seed: int
+    num_treatments: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from torch import nn
 
 from deepnoise_core.contracts import ID_COLUMNS, Pool, Predictions, Refreshed, TestTimeViews
+from deepnoise_core.data.treatments import kept_apart
 from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.job import TrainingJob
@@ -38,11 +39,15 @@ class PoolPredictor:
     autocast: Callable[[], AbstractContextManager[None]]
 
     def __call__(self, model: nn.Module, tta: TestTimeViews = "none") -> Predictions:
-        """Raw well-level predictions of the pool, without labels."""
+        """Raw well-level predictions of the pool, without labels.
+
+        Where treatments are learned beside controls, each well is predicted among its own kind of classes alone.
+        """
         job = self.job
         with self.autocast():
             outputs = predict_rows(cast(Classifier, model), job.inputs, job.unlabelled, tta=tta)
-        return merge_sites(site_predictions(job.screen, outputs, job.classes))
+        predictions = merge_sites(site_predictions(job.screen, outputs, job.classes))
+        return predictions if job.num_treatments is None else kept_apart(predictions, job.num_treatments)
 
 
 def refresh_record(refreshed: Refreshed, validation: LabelledPool | None) -> dict[str, float]:

@@ -22,11 +22,13 @@ class LabelledPool:
         rows: rows of the screen, int64 [n].
         labels: class index of each site's well, int64 [n].
         wells: id of each site's well, [n].
+        num_classes: number of the first classes, among which they are predicted; controls' come after them.
     """
 
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     wells: NDArray[np.str_]
+    num_classes: int
 
 
 def validate(model: Classifier, inputs: Inputs, pool: LabelledPool) -> dict[str, float]:
@@ -40,8 +42,8 @@ def validate(model: Classifier, inputs: Inputs, pool: LabelledPool) -> dict[str,
         raise ImageError("no validation site can be read; put the images back, or choose other validation units")
     read = np.isin(pool.rows, outputs.rows)
     _, first, well = np.unique(pool.wells[read], return_index=True, return_inverse=True)
-    scores = np.zeros((len(first), outputs.logits.shape[1]))
-    np.add.at(scores, well, outputs.logits)
+    scores = np.zeros((len(first), pool.num_classes))
+    np.add.at(scores, well, outputs.logits[:, : pool.num_classes])
     scores /= np.bincount(well)[:, None]
     labels = pool.labels[read][first]
     correct = scores.argmax(axis=1) == labels

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepnoise_core.contracts import PlateDesign, Predictions
+from deepnoise_core.contracts import UNASSIGNED, PlateDesign, Predictions
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.contracts.protocols import PostProcessor
 from deepnoise_core.data.wells import merge_sites
@@ -94,6 +94,28 @@ def what_other_rows_decide_is_declared(make: Make) -> None:
         require(same, "embeddings use other rows without a word")
 
 
+def wells_of_no_class_have_no_say(make: Make) -> None:
+    """Wells that exclude every class are named nothing, and the others are named as if they were not there."""
+    sites = _sites()
+    silent = sites.ids["role"] == "negative_control"
+    wells = merge_sites(replace(sites, scores=np.where(silent[:, None], np.float32(-np.inf), sites.scores)))
+    silent = wells.ids["role"] == "negative_control"
+    for design in _DESIGNS:
+        made = make()(wells, design)
+        for stage, labels in made.stages.items():
+            require(bool((labels[silent] == UNASSIGNED).all()), f"stage {stage} names wells of no class")
+        try:
+            alone = make()(_rows(wells, np.flatnonzero(~silent)), design)
+        except PredictionsError:  # It measures by controls.
+            continue
+        for stage, labels in made.stages.items():
+            same = np.array_equal(labels[~silent], alone.stages[stage])
+            require(same, f"wells of no class change the stage {stage} of others")
+        require(np.array_equal(made.scores[~silent], alone.scores), "wells of no class change scores of others")
+        for name, column in alone.facts.items():
+            require(np.array_equal(made.facts[name][~silent], column), f"wells of no class change {name}")
+
+
 def predictions_are_left_alone(make: Make) -> None:
     """The arrays that are passed in keep their values."""
     wells = merge_sites(_sites())
@@ -111,6 +133,7 @@ LAWS = (
     the_order_of_rows_is_irrelevant,
     nothing_gives_nothing,
     what_other_rows_decide_is_declared,
+    wells_of_no_class_have_no_say,
     predictions_are_left_alone,
 )
 

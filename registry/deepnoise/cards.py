@@ -47,7 +47,7 @@ def card_of(composition: Composition, hardware: Hardware, inherited: Sequence[st
     if composition.strategy.views.unlabelled:
         pools = {part: target.used & (split.parts == part) for part in recipe.data.unlabelled}
         uses += [f"unlabelled {part} images" for part, rows in pools.items() if rows.any()]
-    selects = bool(np.any((split.parts == "validation") & (target.codes >= 0)))
+    selects = bool(np.any((split.parts == "validation") & target.scored & (target.codes >= 0)))
     return {
         "recipe": recipe.name,
         "recipe_sha256": recipe_hash(recipe),

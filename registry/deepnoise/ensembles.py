@@ -168,7 +168,7 @@ class Ensemble:
         _, first = np.unique(screen.column("well_id")[candidates].astype(str), return_index=True)
         rows = candidates[np.sort(first)]
         place = {well: index for index, well in enumerate(screen.column("well_id")[rows])}
-        classes = self.members[0].bundle.manifest.classes
+        classes = self.members[0].bundle.manifest.scored_classes
         total, weight = np.zeros((len(rows), len(classes))), np.zeros(len(rows))
         for own, voice in zip(self.weights, voices, strict=True):
             if voice is not None:
@@ -235,7 +235,7 @@ def _require_alike(first: Model, other: Model) -> None:
         raise ModelError(
             f"{pair} target, but one names {one.training['target']!r}, one {two.training['target']!r}"
         )
-    unlike = sorted({*one.classes} ^ {*two.classes}, key=natural_key)
+    unlike = sorted({*one.scored_classes} ^ {*two.scored_classes}, key=natural_key)
     if unlike:
         raise ModelError(f"{pair} classes, but {len(unlike)} are of one of them alone: {some_of(unlike)}")
     if one.channels != two.channels:

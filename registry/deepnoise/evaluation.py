@@ -14,6 +14,7 @@ from deepnoise_core.contracts import Predictions, Screen, Stage
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.data.prediction_table import read_predictions
 from deepnoise_core.data.targets import truth
+from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.evaluation.accuracy import Evaluation, accuracy_by_stage
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.recipe import ComponentReference
@@ -55,11 +56,18 @@ def evaluate_folder(path: Path, catalogue: Catalogue, screen: Screen | None = No
 def evaluate_predictions(predictions: Predictions, screen: Screen, target: str) -> Evaluation:
     """Accuracy of predictions in memory, of wells that the model has never seen with labels.
 
+    Where the target is the perturbation, treatments alone count, unless controls are all there is.
+
     Where there are none with a label, the validation wells count instead, and a note says so.
 
     Raises:
         PredictionsError: no held-out well has a label, or the screen lacks a predicted well.
     """
+    treated = may_be_treated(predictions.ids["role"])
+    controls = 0
+    if target == "perturbation" and treated.any():
+        controls = int((~treated).sum())
+        predictions = take_rows(predictions, np.flatnonzero(treated))
     names = well_truth(predictions, screen, target)
     parts = predictions.ids["part"]
     labelled = np.array([name is not None for name in names], dtype=bool)
@@ -73,6 +81,8 @@ def evaluate_predictions(predictions: Predictions, screen: Screen, target: str) 
         )
     others = [name for name in _PARTS if name != part and name in parts]
     notes = [f"left out {(parts == name).sum()} {name} wells" for name in others]
+    if controls:
+        notes.append(f"left out {controls} wells of controls")
     if part == "validation":
         notes.append("these are validation wells, by which the epoch was selected: expect less on new ones")
     return replace(evaluation, notes=(*evaluation.notes, *notes))

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from deepnoise.model import load_model
+from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.engine.initial import InitialWeights, read_initial, start_from
 from deepnoise_registry.bundles import read_manifest
@@ -29,6 +30,11 @@ def start_network(composition: Composition, catalogue: Catalogue) -> tuple[str, 
     if options is None:
         return ()
     weights = _read(Path(options.weights), catalogue)
+    if options.head == "keep" and weights.conditions != composition.conditions:
+        raise ModelError(
+            f"{weights.source}: its head is told of cell types {', '.join(weights.conditions) or '(none)'}, but "
+            f"that of the recipe of {', '.join(composition.conditions) or '(none)'}; set train.initial.head: new"
+        )
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(recipe.seed, "stem"))
         return start_from(
@@ -54,4 +60,5 @@ def _read(path: Path, catalogue: Catalogue) -> InitialWeights:
     if not path.is_dir():
         return read_initial(path)
     bundle = load_model(path, catalogue).bundle
-    return InitialWeights(path, bundle.network.state_dict(), bundle.manifest.channels, bundle.manifest.classes)
+    known = bundle.manifest
+    return InitialWeights(path, bundle.network.state_dict(), known.channels, known.classes, known.conditions)

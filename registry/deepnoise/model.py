@@ -14,10 +14,12 @@ from deepnoise_core.contracts import Kind, Predictions, Screen
 from deepnoise_core.contracts.errors import ModelError, PredictionsError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.contracts.protocols import Normalizer
+from deepnoise_core.data.conditions import encode_conditions
 from deepnoise_core.data.files import sha256_of
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.splits import units_of
 from deepnoise_core.data.targets import is_of_cell_type, used_sites
+from deepnoise_core.data.treatments import among_treatments, are_treatments_scored
 from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.devices import DeviceName, pick_hardware
 from deepnoise_core.engine.observation import Observer, Silent
@@ -62,6 +64,7 @@ class Model:
 
         The normalizer is fitted anew on the screen at hand, without labels. The id column `part` of each well
         says whether the model was trained on its experiment, selected on it, or never saw its labels (`test`).
+        A model of treatments that learned controls too names treatments alone: see `among_treatments`.
 
         Args:
             screen: its channels must be the model's, by name and order.
@@ -75,6 +78,7 @@ class Model:
 
         Raises:
             ModelError: the screen's channels are not the model's.
+            ScreenError: a site's cell type is none of those that the network is told of, where it is.
             PredictionsError: no well of the screen is of the part and of a role that the model knows, or none
                 can be read.
             ImageError: a site cannot be read, or with `skip` too many of them.
@@ -138,15 +142,20 @@ class Model:
         hardware = pick_hardware(device, recipe.train.precision)
         needed = whole_experiments(screen, wanted)
         screen, rows = screen.take(needed), np.flatnonzero(wanted[needed])
+        manifest = self.bundle.manifest
+        conditions = encode_conditions(screen, manifest.conditions, wanted[needed])
         observer.note(f"predicting {len(rows):,} sites on {hardware}")
         normalizer: Normalizer = build(self.catalogue, Kind.NORMALIZER, recipe.normalizer)
         screen, inputs = fitted_inputs(screen, normalizer, options, hardware.device, observer)
+        inputs = replace(inputs, conditions=conditions)
         network = hardware.placed(self.bundle.network)
         with observer.task("predicting", len(rows)) as advance, hardware.autocast():
             outputs = predict_rows(network, inputs, rows, tta=tta or recipe.inference.tta, on_batch=advance)
-        trained_on = self.bundle.manifest.training["transductive"]
+        trained_on = manifest.training["transductive"]
         uses = tuple(dict.fromkeys(filter(None, (*trained_on, normalizer.transductive))))
-        sites = site_predictions(screen, outputs, self.bundle.manifest.classes, transductive=uses)
+        sites = site_predictions(screen, outputs, manifest.classes, transductive=uses)
+        if are_treatments_scored(recipe.data.target, recipe.data.roles):
+            sites = among_treatments(sites, len(manifest.scored_classes))
         notes = (*normalizer.notes, *_unread(screen, rows, outputs.rows))
         return replace(sites, notes=notes), screen.drop(inputs.bad)
 

@@ -17,6 +17,7 @@ from deepnoise.pictures.curves import draw_curves
 from deepnoise.pixels import fitted_inputs, note_left_out
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import InputError, ModelError
+from deepnoise_core.data.conditions import encode_conditions
 from deepnoise_core.data.exclusions import read_exclusions, without_excluded, write_exclusions
 from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_taken, replace_file
 from deepnoise_core.data.splits import units_of
@@ -191,7 +192,8 @@ def _with_pixels(
         return _with_pixels(composition, catalogue, hardware, observer, keep_rows=keep_rows)
     for note in composition.normalizer.notes:
         observer.note(note)
-    return composition, replace(_job(composition, hardware), screen=screen, inputs=inputs)
+    job = _job(composition, hardware)
+    return composition, replace(job, screen=screen, inputs=replace(inputs, conditions=job.inputs.conditions))
 
 
 def _job(composition: Composition, hardware: Hardware) -> TrainingJob:
@@ -200,23 +202,32 @@ def _job(composition: Composition, hardware: Hardware) -> TrainingJob:
     target, split = composition.target, composition.split
     labelled = target.codes >= 0
     wells = screen.column("well_id").astype(str)
-    validation = np.flatnonzero(labelled & (split.parts == "validation"))
-    pool = LabelledPool(validation, target.codes[validation], wells[validation]) if len(validation) else None
+    validation = np.flatnonzero(labelled & target.scored & (split.parts == "validation"))
+    num_scored = len(target.classes) - len(target.control_classes)
+    pool = LabelledPool(validation, target.codes[validation], wells[validation], num_scored)
+    conditions = encode_conditions(screen, composition.conditions, target.used)
     return TrainingJob(
         student=composition.student,
         strategy=composition.strategy,
         augmentation=composition.augmentation,
-        inputs=Inputs(screen.store, composition.normalizer, hardware.device, recipe.data.image_size),
+        inputs=Inputs(
+            screen.store,
+            composition.normalizer,
+            hardware.device,
+            recipe.data.image_size,
+            conditions=conditions,
+        ),
         screen=screen,
         classes=target.classes,
         labelled=np.flatnonzero(labelled & (split.parts == "train")),
         # Validation labels choose the epoch and nothing else: the loop does not get them.
         labels=np.where(split.parts == "train", target.codes, -1),
         unlabelled=np.flatnonzero(target.used & np.isin(split.parts, recipe.data.unlabelled)),
-        validation=pool,
+        validation=pool if len(validation) else None,
         design=composition.design,
         plan=recipe.train,
         seed=recipe.seed,
+        num_treatments=target.num_treatments,
     )
 
 
@@ -229,7 +240,8 @@ def _note_parts(composition: Composition, observer: Observer) -> None:
             found = set(units[rows])
             named = ", ".join(unit for unit in getattr(split, part) if unit in found)
             observer.note(f"{part}: {rows.sum():,} sites of {named}")
-    observer.note(f"{len(target.classes)} classes of {composition.recipe.data.target!r}")
+    beside = f", {len(target.control_classes)} of them of controls alone" if target.control_classes else ""
+    observer.note(f"{len(target.classes)} classes of {composition.recipe.data.target!r}{beside}")
     note_left_out(screen.dropped, CARD, observer)
     pool = composition.recipe.data.unlabelled
     if composition.strategy.views.unlabelled and not (target.used & np.isin(split.parts, pool)).any():

@@ -40,6 +40,8 @@ class Manifest(Options):
     format: Literal["1.0"] = "1.0"
     name: str
     classes: tuple[str, ...]
+    control_classes: tuple[str, ...] = Field((), description="the last of the classes, which controls alone show")
+    conditions: tuple[str, ...] = Field((), description="cell types that the network is told of, in its order")
     channels: tuple[str, ...]
     image_shape: tuple[int, int] = Field(description="height and width of the stored training images")
     groups: tuple[tuple[int, ...], ...] = Field(description="class indices of each plate group")
@@ -48,6 +50,11 @@ class Manifest(Options):
     training: dict[str, Any] = Field(description="screen, units of each part, metrics, versions")
     requires: tuple[Requirement, ...]
     sha256: dict[str, str]
+
+    @property
+    def scored_classes(self) -> tuple[str, ...]:
+        """The classes that are predicted: all but those of controls alone."""
+        return self.classes[: len(self.classes) - len(self.control_classes)]
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,8 @@ def write_bundle(
         manifest = Manifest(
             name=recipe.name,
             classes=composition.target.classes,
+            control_classes=composition.target.control_classes,
+            conditions=composition.conditions,
             channels=composition.screen.channels,
             image_shape=composition.screen.store.shape[1:],
             groups=tuple(tuple(sorted(group)) for group in composition.design.groups),
@@ -117,7 +126,8 @@ def read_bundle(path: Path, catalogue: Catalogue) -> Bundle:
             raise ModelError(f"{file}: differs from the bundle's manifest (sha256); copy the bundle again")
     _require_plugins(path, manifest, catalogue)
     recipe, _ = read_recipe(path / RECIPE, catalogue)
-    network = compose_network(recipe, manifest.channels, len(manifest.classes), catalogue)
+    sizes = len(manifest.classes), len(manifest.conditions)
+    network = compose_network(recipe, manifest.channels, *sizes, catalogue)
     restore(network, load_weights(path / WEIGHTS), path / WEIGHTS)
     return Bundle(path, manifest, recipe, network.eval())
 

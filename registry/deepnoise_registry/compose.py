@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from deepnoise_core.contracts import Kind, PlateDesign, Screen
 from deepnoise_core.contracts.errors import InputError
@@ -15,6 +16,7 @@ from deepnoise_core.contracts.protocols import (
     PostProcessor,
     Strategy,
 )
+from deepnoise_core.data.conditions import known_conditions
 from deepnoise_core.data.plates import discover_design
 from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.data.splits import Split, split
@@ -34,6 +36,7 @@ class Composition:
         screen: what is learned from.
         split: the part of every site.
         target: classes, and class indices of train and validation sites alone.
+        conditions: the cell types that the network is told of; empty where it is told none.
         design: what the labelled training plates tell about plates.
         student: the network, at its seeded start.
         normalizer: not fitted.
@@ -46,6 +49,7 @@ class Composition:
     screen: Screen
     split: Split
     target: Target
+    conditions: tuple[str, ...]
     design: PlateDesign
     student: Classifier
     normalizer: Normalizer
@@ -63,9 +67,11 @@ def compose(recipe: Recipe, screen: Screen, catalogue: Catalogue) -> Composition
         PluginError: a plugin's factory fails or returns the wrong thing.
     """
     parts = split(screen, recipe.data.split)
-    # Classes and plate groups are those of all cell types, of which the recipe may learn from one alone.
+    # Classes, plate groups and conditions are those of all cell types, of which the recipe may learn from one.
     everything = encode_target(screen, recipe.data.target, recipe.data.roles, parts)
     target = restrict_target(everything, screen, recipe.data.cell_types)
+    learned = np.flatnonzero((parts.parts == "train") & (everything.codes >= 0))
+    conditions = known_conditions(screen, learned) if recipe.data.condition else ()
     augmentation = build(catalogue, Kind.AUGMENTATION, recipe.augmentation)
     strategy = build(catalogue, Kind.STRATEGY, recipe.strategy)
     _require_views(recipe, strategy, augmentation)
@@ -74,8 +80,9 @@ def compose(recipe: Recipe, screen: Screen, catalogue: Catalogue) -> Composition
         screen=screen,
         split=parts,
         target=target,
-        design=_design(screen, parts, everything),
-        student=compose_network(recipe, screen.channels, len(target.classes), catalogue),
+        conditions=conditions,
+        design=_design(screen, learned, everything),
+        student=compose_network(recipe, screen.channels, len(target.classes), len(conditions), catalogue),
         normalizer=build(catalogue, Kind.NORMALIZER, recipe.normalizer),
         augmentation=augmentation,
         strategy=strategy,
@@ -84,9 +91,9 @@ def compose(recipe: Recipe, screen: Screen, catalogue: Catalogue) -> Composition
 
 
 def compose_network(
-    recipe: Recipe, channels: tuple[str, ...], num_classes: int, catalogue: Catalogue
+    recipe: Recipe, channels: tuple[str, ...], num_classes: int, num_conditions: int, catalogue: Catalogue
 ) -> Classifier:
-    """Backbone and head at the start that the recipe's seed gives them."""
+    """Backbone and head at the start that the recipe's seed gives them; the head is told of the conditions."""
     with torch.random.fork_rng():
         torch.manual_seed(derive_seed(recipe.seed, "weights"))
         backbone = build(catalogue, Kind.BACKBONE, recipe.backbone, channels=channels)
@@ -94,10 +101,10 @@ def compose_network(
             catalogue,
             Kind.HEAD,
             recipe.head,
-            num_features=backbone.num_features,
+            num_features=backbone.num_features + num_conditions,
             num_classes=num_classes,
         )
-    return Classifier(backbone, head, num_classes)
+    return Classifier(backbone, head, num_classes, num_conditions)
 
 
 def compose_postprocessors(recipe: Recipe, catalogue: Catalogue) -> tuple[PostProcessor, ...]:
@@ -105,15 +112,16 @@ def compose_postprocessors(recipe: Recipe, catalogue: Catalogue) -> tuple[PostPr
     return tuple(build(catalogue, Kind.POSTPROCESSOR, reference) for reference in recipe.postprocessors)
 
 
-def _design(screen: Screen, parts: Split, target: Target) -> PlateDesign:
-    labelled = np.flatnonzero((parts.parts == "train") & (target.codes >= 0))
-    _, first = np.unique(screen.column("well_id")[labelled].astype(str), return_index=True)
-    wells = labelled[np.sort(first)]
+def _design(screen: Screen, learned: NDArray[np.int64], target: Target) -> PlateDesign:
+    """The design that wells show which accuracy counts: controls may stand on every plate."""
+    scored = learned[target.scored[learned]]
+    _, first = np.unique(screen.column("well_id")[scored].astype(str), return_index=True)
+    wells = scored[np.sort(first)]
     return discover_design(
         target.codes[wells],
         screen.column("experiment")[wells],
         screen.column("plate")[wells],
-        len(target.classes),
+        len(target.classes) - len(target.control_classes),
     )
 
 

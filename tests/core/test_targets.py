@@ -65,8 +65,48 @@ def test_roles_can_be_chosen() -> None:
     table = screen()
     roles = (Role.TREATMENT, Role.NEGATIVE_CONTROL)
     target = encode_target(table, "perturbation", roles, split(table, SPLIT))
-    assert target.classes == ("EMPTY", "s9", "s10")
-    assert target.codes[2] == 0
+    assert target.classes == ("s9", "s10", "EMPTY")
+    assert target.control_classes == ("EMPTY",)
+    assert target.num_treatments == 2
+    assert target.codes.tolist() == [1, 0, 2, 0, NO_LABEL, NO_LABEL, NO_LABEL]
+    assert target.used.all()
+    assert target.scored.tolist() == [True, True, False, True, True, True, True]
+
+
+def test_controls_alone_are_scored_themselves() -> None:
+    rows: list[tuple[str, str, str | None]] = [
+        ("A", "negative_control", "EMPTY"),
+        ("A", "positive_control", "s5"),
+    ]
+    table = screen([*rows, ("A", "treatment", "s1")])
+    roles = (Role.POSITIVE_CONTROL, Role.NEGATIVE_CONTROL)
+    target = encode_target(table, "perturbation", roles, split(table, SplitOptions()))
+    assert (target.classes, target.control_classes) == (("EMPTY", "s5"), ())
+    assert target.num_treatments is None
+    assert target.scored.tolist() == target.used.tolist() == [True, True, False]
+
+
+def test_a_class_of_treatments_and_controls_is_one_of_treatments() -> None:
+    rows = [("A", "treatment", "s1"), ("A", "positive_control", "s2"), ("A", "treatment", "s2")]
+    table = screen([*rows, ("A", "positive_control", "s0"), ("A", "unknown", "s3")])
+    target = encode_target(table, "perturbation", tuple(Role), split(table, SplitOptions()))
+    assert target.classes == ("s1", "s2", "s3", "s0")
+    assert target.control_classes == ("s0",)
+    assert target.scored.tolist() == [True, False, True, False, True]
+
+
+def test_other_targets_score_controls_too() -> None:
+    table = screen()
+    target = encode_target(table, "experiment", None, split(table, SplitOptions()))
+    assert (target.control_classes, target.num_treatments) == ((), None)
+    assert target.scored.all()
+
+
+def test_a_validation_treatment_that_controls_alone_show_in_training_is_named() -> None:
+    rows = [*ROWS, ("A", "positive_control", "s7"), ("B", "treatment", "s7"), ("B", "positive_control", "s8")]
+    table = screen(rows)
+    with pytest.raises(SplitError, match=re.escape("1 class(es) of 'perturbation' stand in validation")):
+        encode_target(table, "perturbation", tuple(Role), split(table, SPLIT))
 
 
 def test_class_of_validation_alone_is_named() -> None:

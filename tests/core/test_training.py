@@ -102,6 +102,7 @@ def job(strategy: Learner, screen: Screen | None = None, **plan: object) -> Trai
     part = screen.column("experiment")
     labels = np.where(part == "E0", codes, 99)
     validation = np.flatnonzero(part == "E1")
+    wells = screen.column("well_id").astype(str)
     options = {"epochs": 2, "batch_size": 6, "optimizer": {"lr": 0.01}, **plan}
     return TrainingJob(
         student=small_classifier(classes=4),
@@ -113,7 +114,7 @@ def job(strategy: Learner, screen: Screen | None = None, **plan: object) -> Trai
         labelled=np.flatnonzero(part == "E0"),
         labels=labels,
         unlabelled=np.flatnonzero(part == "E2"),
-        validation=LabelledPool(validation, codes[validation], screen.column("well_id")[validation].astype(str)),
+        validation=LabelledPool(validation, codes[validation], wells[validation], len(CLASSES)),
         design=PlateDesign(),
         plan=TrainOptions.model_validate(options),
         seed=3,

@@ -74,7 +74,7 @@ def test_the_python_interface_walks_the_same_way(tmp_path: Path) -> None:
     profiles = model.embed(screen, device="cpu")
     assert profiles.shape == (len({*screen.sites.filter(pl.col("role") == "treatment")["well_id"]}), 256)
     assert dn.compose(recipe, screen).target.classes == predictions.classes
-    assert {offer.name for offer in dn.components("strategies")} == {"supervised", "mean-teacher"}
+    assert {offer.name for offer in dn.components("strategies")} >= {"supervised", "mean-teacher"}
 
 
 def test_the_same_seed_gives_the_same_weights(tmp_path: Path, tiny_run: Path, tiny_screen: Path) -> None:

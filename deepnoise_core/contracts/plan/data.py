@@ -10,6 +10,7 @@ from deepnoise_core.contracts.components import Options
 from deepnoise_core.contracts.screens import Role
 
 BadImages = Literal["error", "skip"]
+Condition = Literal["cell_type"]
 
 
 class SplitOptions(Options):
@@ -41,6 +42,10 @@ class DataOptions(Options):
     )
     cell_types: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
         None, description="cell types learned from and predicted; classes are those of all; all where null"
+    )
+    condition: Condition | None = Field(
+        None,
+        description="cell_type: the head is told the well's beside the features; nothing where null",
     )
     image_size: Annotated[int, Field(ge=8)] | None = Field(
         None, description="resize sites to this side, in pixels; as stored where null"

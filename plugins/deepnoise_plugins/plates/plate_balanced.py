@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepnoise_core.contracts import PlateDesign, Predictions, Stage
+from deepnoise_core.contracts import UNASSIGNED, PlateDesign, Predictions, Stage
 from deepnoise_core.data.plates import assign_plates
-from deepnoise_core.data.scores import log_probabilities
+from deepnoise_core.data.scores import best_class, log_probabilities
 from deepnoise_core.data.wells import require_wells
 from deepnoise_plugins.plates.options import BalancedOptions
 
@@ -15,7 +15,7 @@ class PlateBalanced:
     """Linear sum assignment on log-probabilities, plate by plate; classes excluded before stay excluded.
 
     One well a class only where no class repeats on a labelled training plate; elsewhere the labels stay and
-    a note says so, unless the capacity is raised.
+    a note says so, unless the capacity is raised. Wells that exclude every class, as controls do, take no part.
     """
 
     def __init__(self, options: BalancedOptions) -> None:
@@ -33,10 +33,12 @@ class PlateBalanced:
         if not design.exclusive and self.options.capacity == 1:
             note = "classes repeat on training plates, so one-to-one assignment does not apply"
             return predictions.with_stage(Stage.ASSIGNED, before, notes=(*predictions.notes, note))
-        labels = assign_plates(
-            log_probabilities(predictions.scores),
-            experiment=predictions.ids["experiment"],
-            plate=predictions.ids["plate"],
+        labels = np.full(len(before), UNASSIGNED, dtype=np.int64)
+        heard = best_class(predictions.scores) != UNASSIGNED
+        labels[heard] = assign_plates(
+            log_probabilities(predictions.scores[heard]),
+            experiment=predictions.ids["experiment"][heard],
+            plate=predictions.ids["plate"][heard],
             capacity=self.options.capacity,
             unassigned_score=self.options.unassigned_score,
         ).labels
@@ -45,5 +47,5 @@ class PlateBalanced:
             Stage.ASSIGNED,
             labels,
             transductive=(*predictions.transductive, "plate assignment"),
-            notes=(*predictions.notes, f"plate assignment changed {changed} of {len(labels)} labels"),
+            notes=(*predictions.notes, f"plate assignment changed {changed} of {heard.sum()} labels"),
         )

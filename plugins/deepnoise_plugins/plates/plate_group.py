@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise_core.contracts import PlateDesign, Predictions, Stage
+from deepnoise_core.contracts import UNASSIGNED, PlateDesign, Predictions, Stage
 from deepnoise_core.data.plates import UNKNOWN_GROUP, PlateGroups, find_plate_groups, restrict
 from deepnoise_core.data.scores import best_class
 from deepnoise_core.data.wells import require_wells
@@ -19,7 +19,8 @@ class PlateGroup:
     """Finds which group each plate of an experiment holds, and excludes all other classes.
 
     The groups are those of the training plates; which plate holds which is estimated from the scores alone.
-    Where plates show no groups, or the best order does not lead clearly, labels stay and a note says so.
+    Where plates show no groups, or the best order does not lead clearly, labels stay and a note says so. Wells
+    that exclude every class, as controls do, have no say and no group.
     """
 
     def __init__(self, options: GroupOptions) -> None:
@@ -37,17 +38,19 @@ class PlateGroup:
         if obstacle:
             labels, notes = predictions.stages[Stage.RAW], (*predictions.notes, obstacle)
             return predictions.with_stage(Stage.GROUP, labels, notes=notes)
-        experiments = predictions.ids["experiment"]
+        heard = best_class(predictions.scores) != UNASSIGNED
         found = find_plate_groups(
-            predictions.scores,
-            experiment=experiments,
-            plate=predictions.ids["plate"],
+            predictions.scores[heard],
+            experiment=predictions.ids["experiment"][heard],
+            plate=predictions.ids["plate"][heard],
             groups=design.groups,
             arrangements=self.options.arrangements,
             threshold=self.options.threshold,
         )
-        allowed = restrict(predictions.scores, design.groups, found.of_row)
-        used = ("plate group",) if (found.of_row != UNKNOWN_GROUP).any() else ()
+        of_row = np.full(len(heard), UNKNOWN_GROUP, dtype=np.int64)
+        of_row[heard] = found.of_row
+        allowed = restrict(predictions.scores, design.groups, of_row)
+        used = ("plate group",) if (of_row != UNKNOWN_GROUP).any() else ()
         return predictions.with_stage(
             Stage.GROUP,
             best_class(allowed),
@@ -55,7 +58,7 @@ class PlateGroup:
             raw_scores=predictions.unrestricted,
             transductive=(*predictions.transductive, *used),
             notes=(*predictions.notes, *self._notes(found)),
-            facts={**predictions.facts, **_facts(found, experiments)},
+            facts={**predictions.facts, **_facts(found, of_row, predictions.ids["experiment"])},
         )
 
     def _obstacle(self, design: PlateDesign, num_classes: int) -> str:
@@ -81,13 +84,13 @@ class PlateGroup:
         ]
 
 
-def _facts(found: PlateGroups, experiments: NDArray[Any]) -> dict[str, NDArray[Any]]:
+def _facts(found: PlateGroups, of_row: NDArray[np.int64], experiments: NDArray[Any]) -> dict[str, NDArray[Any]]:
     names = [str(name) for name in experiments]
     orders = {name: _order(arrangement) for name, arrangement in found.arrangement.items()}
     return {
-        "plate_group": found.of_row,
-        "arrangement": np.array([orders[name] for name in names], dtype=object),
-        "arrangement_margin": np.array([found.margin[name] for name in names], dtype=np.float64),
+        "plate_group": of_row,
+        "arrangement": np.array([orders.get(name, _order(None)) for name in names], dtype=object),
+        "arrangement_margin": np.array([found.margin.get(name, 0.0) for name in names], dtype=np.float64),
     }
 
 

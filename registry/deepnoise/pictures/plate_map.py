@@ -37,7 +37,8 @@ def draw_plate_maps(
 ) -> Sequence[Path]:
     """One PNG an experiment with all its plates, coloured by the confidence of the raw label.
 
-    Only the part of a plate that holds wells is drawn, whatever the plate's format.
+    Only the part of a plate that holds wells is drawn, whatever the plate's format. Wells that are predicted no
+    class, as controls are, stay grey.
 
     Args:
         predictions: N wells.
@@ -50,9 +51,11 @@ def draw_plate_maps(
     """
     out.mkdir(parents=True, exist_ok=True)
     wrong = np.zeros(len(predictions), dtype=bool) if correct is None else ~correct
-    experiments = predictions.ids["experiment"]
+    named = predictions.unrestricted.max(axis=1) > -np.inf
+    experiments = predictions.ids["experiment"][named]
     columns = (predictions.ids["plate"], predictions.ids["well"], confidence(predictions), wrong)
-    wells = [_Well(str(plate), *well_position(well), *rest) for plate, well, *rest in zip(*columns, strict=True)]
+    shown = zip(*(column[named] for column in columns), strict=True)
+    wells = [_Well(str(plate), *well_position(well), *rest) for plate, well, *rest in shown]
     written = []
     for experiment in sorted(set(experiments), key=natural_key):
         own = [well for well, name in zip(wells, experiments, strict=True) if name == experiment]
