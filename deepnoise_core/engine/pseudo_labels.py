@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import NO_LABEL, Pool, Predictions, Role
-
-_WITHOUT_TREATMENT = (Role.POSITIVE_CONTROL, Role.NEGATIVE_CONTROL, Role.UNTREATED)
+from deepnoise_core.contracts import NO_LABEL, Pool, Predictions
+from deepnoise_core.data.treatments import may_be_treated
 
 
 class PseudoLabels(nn.Module):
@@ -29,10 +28,9 @@ class PseudoLabels(nn.Module):
     def __init__(self, pool: Pool) -> None:
         super().__init__()
         wells, first, of_site = np.unique(pool.ids["well_id"].astype(str), return_index=True, return_inverse=True)
-        roles = pool.ids["role"][first].astype(str)
         self.wells: NDArray[np.str_] = wells
         self.first: NDArray[np.int64] = first
-        self._open = ~np.isin(roles, [role.value for role in _WITHOUT_TREATMENT])
+        self._open = may_be_treated(pool.ids["role"][first])
         of_row = np.zeros(pool.rows.max(initial=-1) + 1, dtype=np.int64)
         of_row[pool.rows] = of_site
         self.register_buffer("labels", torch.full((len(wells),), NO_LABEL))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.special import softmax
 from torch import Tensor, nn
 
 from deepnoise_core.contracts import Pool, Progress, Refreshed
 from deepnoise_core.contracts.protocols import Predictor
+from deepnoise_core.data.scores import log_probabilities
+from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.engine.ramps import first_epoch
 from deepnoise_plugins.matching.options import NoisyStudentOptions
 from deepnoise_plugins.matching.rules import Guess, by_row
-from deepnoise_plugins.matching.strategy import Matching, are_treated
+from deepnoise_plugins.matching.strategy import Matching
 
 
 class NoisyStudent(Matching):
@@ -46,8 +47,8 @@ class NoisyStudent(Matching):
         if progress.epoch not in ends:
             return Refreshed()
         predictions = predictor(self.inference_model(), self.options.tta)
-        labels = softmax(predictions.scores.astype(np.float32), axis=1)
-        confident = (labels.max(axis=1) >= self.options.threshold) & are_treated(predictions.ids)
+        labels = np.exp(log_probabilities(predictions.scores)).astype(np.float32)
+        confident = (labels.max(axis=1) >= self.options.threshold) & may_be_treated(predictions.ids["role"])
         table = np.zeros((len(self.wells), labels.shape[1]), dtype=np.float32)
         wells = predictions.ids["well_id"].astype(str)[confident]
         table[np.searchsorted(self.wells, wells)] = labels[confident]

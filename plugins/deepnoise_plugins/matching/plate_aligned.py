@@ -11,10 +11,11 @@ from deepnoise_core.contracts import Pool, Predictions, Progress, Refreshed
 from deepnoise_core.contracts.protocols import Predictor
 from deepnoise_core.data.plates import plates_of
 from deepnoise_core.data.plates.prior import restrict_to_groups
+from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_plugins.matching.marginals import RunningMarginals, aligned
 from deepnoise_plugins.matching.options import PlateAlignedOptions
 from deepnoise_plugins.matching.rules import Guess, best_of, by_row
-from deepnoise_plugins.matching.strategy import Matching, are_treated
+from deepnoise_plugins.matching.strategy import Matching
 
 
 class PlateAligned(Matching):
@@ -68,7 +69,7 @@ class PlateAligned(Matching):
 
     def _marginals(self, predictions: Predictions) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """π of each plate [P, K], and whether its group is known [P]."""
-        treated = are_treated(predictions.ids)
+        treated = may_be_treated(predictions.ids["role"])
         experiment, plate = (predictions.ids[name][treated] for name in ("experiment", "plate"))
         allowed, bound = restrict_to_groups(
             predictions.scores[treated], experiment=experiment, plate=plate, design=self.design

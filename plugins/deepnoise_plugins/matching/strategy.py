@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import Losses, Pool, Progress, Refreshed, Role, StepBatch, Targets, ViewPlan
+from deepnoise_core.contracts import Losses, Pool, Progress, Refreshed, StepBatch, Targets, ViewPlan
 from deepnoise_core.contracts.protocols import Predictor
+from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.engine.ema import RunningAverage, clone_teacher, decay_at
 from deepnoise_core.engine.ramps import linear_ramp
 from deepnoise_plugins.matching.options import MatchingOptions
@@ -54,7 +52,7 @@ class Matching(ABC):
     def start(self, student: nn.Module, pool: Pool) -> None:
         """Clone what is published, and begin the rule's averages."""
         device = next(student.parameters()).device
-        treated = are_treated(pool.ids)
+        treated = may_be_treated(pool.ids["role"])
         self.treated = None if treated.all() else by_row(pool, treated).to(device)
         self.student, self.rule = student, self.make_rule(pool).to(device)
         self.teacher = clone_teacher(student) if self.shared.publish == "teacher" else None
@@ -119,9 +117,3 @@ class Matching(ABC):
             return seen.judged, seen.learning, rows
         kept = self.treated[rows]
         return seen.judged[kept], seen.learning[kept], rows[kept]
-
-
-def are_treated(ids: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    """Whether a well may hold a treatment, by its role, [N]; it may where the role is unknown."""
-    controls = (Role.POSITIVE_CONTROL, Role.NEGATIVE_CONTROL, Role.UNTREATED)
-    return ~np.isin(ids["role"].astype(str), [role.value for role in controls])
