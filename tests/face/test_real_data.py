@@ -52,3 +52,15 @@ def test_the_real_metadata_open_without_their_images(shared: Callable[[str], Pat
     )
     assert [len(group) for group in composition.design.groups] == [277] * 4
     assert composition.design.exclusive
+
+
+def test_controls_of_the_real_layout_are_31_further_classes(shared: Callable[[str], Path]) -> None:
+    screen = dn.open_screen(shared("rxrx1_metadata"))
+    roles = "data.roles=[treatment,positive_control,negative_control]"
+    sets = ["data.split.folds=null", "data.condition=cell_type", roles]
+    composition = dn.compose(dn.load_recipe("tiny", sets=sets), screen)
+    target = composition.target
+    assert (len(target.classes), target.num_treatments, len(target.control_classes)) == (1139, 1108, 31)
+    assert composition.conditions == ("HEPG2", "HUVEC", "RPE", "U2OS")
+    assert [len(group) for group in composition.design.groups] == [277] * 4
+    assert composition.design.exclusive
