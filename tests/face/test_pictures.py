@@ -1,6 +1,7 @@
 """Pictures are written, readable, and fit any plate."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,17 @@ def test_any_plate_is_drawn(wells: list[str], plates: int, tmp_path: Path) -> No
     width, height = size(path)
     assert 300 < width < 3000
     assert 150 < height < 3000
+
+
+def test_wells_of_no_class_stay_grey(tmp_path: Path) -> None:
+    found = predictions(["A01", "A02"], 1)
+    found.scores[1] = -np.inf
+    (path,) = draw_plate_maps(found, tmp_path / "with")
+    one = replace(found, ids={name: column[:1] for name, column in found.ids.items()}, scores=found.scores[:1])
+    (alone,) = draw_plate_maps(one, tmp_path / "alone")
+    assert path.read_bytes() == alone.read_bytes()
+    found.scores[:] = -np.inf
+    assert not draw_plate_maps(found, tmp_path / "none")
 
 
 @pytest.mark.parametrize("validated", [True, False])
