@@ -31,13 +31,13 @@ from deepnoise_core.testing import (
     strategies,
 )
 from deepnoise_core.testing.report import conformance, laws_of
-from deepnoise_plugins.deepnoise_views.augmentation import DeepNoiseViews
-from deepnoise_plugins.deepnoise_views.options import ViewsOptions
 from deepnoise_plugins.intensity.options import ScaleOptions
 from deepnoise_plugins.intensity.scaled import Scale
 from deepnoise_plugins.intensity.z_score import ZScore
 from deepnoise_plugins.mean_teacher.options import MeanTeacherOptions
 from deepnoise_plugins.mean_teacher.strategy import MeanTeacher
+from deepnoise_plugins.views.augmentation import Views
+from deepnoise_plugins.views.options import DeepNoiseOptions
 from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.discovery import discover
@@ -77,6 +77,10 @@ FURTHER: list[Setting] = [
     (Kind.NORMALIZER, "flat-field", {"level": "site", "jitter": 0.1}),
     (Kind.NORMALIZER, "flat-field", {"level": "screen", "illumination": "plate", "dark": 10.0}),
     (Kind.NORMALIZER, "flat-field", {"reference": "negative_controls", "degree": 2}),
+    (Kind.AUGMENTATION, "deepnoise", {"flip": 0.0, "shift": 0.3, "crop": [0.2, 0.4]}),
+    (Kind.AUGMENTATION, "weak-strong", {"strong": {"rotation": 180, "drop": 1.0, "drop_channels": 3}}),
+    (Kind.AUGMENTATION, "rcic-1st", {"normal": {"interpolation": "bilinear", "border": "reflection"}}),
+    (Kind.AUGMENTATION, "views", {"views": {"a": {"noise": 1.0}, "b": {"gain": 0.5, "bias": 2, "erase": 1}}}),
     (Kind.STRATEGY, "mean-teacher", {"publish": "student", "buffers": "average", "reduction": "class_sum"}),
     (Kind.STRATEGY, "mean-teacher", {"buffers": "copy", "student_view": "normal", "teacher_view": "easy"}),
     (
@@ -273,21 +277,21 @@ def test_a_broken_mean_teacher_is_caught(broken: type[MeanTeacher], law: Law, me
         law(lambda: broken(MeanTeacherOptions()))
 
 
-class _AmbientViews(DeepNoiseViews):
+class _AmbientViews(Views):
     """Draws from torch's generator."""
 
     def __call__(self, images: Tensor, view: str, keys: NDArray[np.uint64]) -> Tensor:
         return super().__call__(images, view, keys) * torch.rand(len(images), 1, 1, 1)
 
 
-class _BatchViews(DeepNoiseViews):
+class _BatchViews(Views):
     """Gives every image the key of the first."""
 
     def __call__(self, images: Tensor, view: str, keys: NDArray[np.uint64]) -> Tensor:
         return super().__call__(images, view, keys[:1].repeat(len(keys)))
 
 
-class _LooseChannels(DeepNoiseViews):
+class _LooseChannels(Views):
     """Moves each channel on its own."""
 
     def __call__(self, images: Tensor, view: str, keys: NDArray[np.uint64]) -> Tensor:
@@ -298,7 +302,7 @@ class _LooseChannels(DeepNoiseViews):
         return torch.cat(parts, dim=1)
 
 
-class _GreedyViews(DeepNoiseViews):
+class _GreedyViews(Views):
     """Writes into the images that it was given."""
 
     def __call__(self, images: Tensor, view: str, keys: NDArray[np.uint64]) -> Tensor:
@@ -314,9 +318,9 @@ class _GreedyViews(DeepNoiseViews):
         (_GreedyViews, augmentations.images_are_left_alone, "writes into its input"),
     ],
 )
-def test_a_broken_augmentation_is_caught(broken: type[DeepNoiseViews], law: Law, message: str) -> None:
+def test_a_broken_augmentation_is_caught(broken: type[Views], law: Law, message: str) -> None:
     with pytest.raises(AssertionError, match=message):
-        law(lambda: broken(ViewsOptions()))
+        law(lambda: broken(DeepNoiseOptions()))
 
 
 @pytest.mark.parametrize("reference", ["negative_controls", "controls"])

@@ -7,13 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepnoise_plugins.deepnoise_views.options import ViewsOptions
+from deepnoise_core.engine.boxes import Boxes
+from deepnoise_plugins.views.options import ViewOptions
 
 _TRIES = 10
 ERASING_DRAWS = 1 + 4 * _TRIES
 
 
-def erase(images: Tensor, options: ViewsOptions, draws: NDArray[np.float64]) -> Tensor:
+def erase(images: Tensor, options: ViewOptions, draws: NDArray[np.float64]) -> Tensor:
     """Set one box of some images to 0, all channels alike.
 
     Area and aspect are drawn up to ten times until the box fits; an image for which none fits stays whole.
@@ -23,19 +24,12 @@ def erase(images: Tensor, options: ViewsOptions, draws: NDArray[np.float64]) -> 
         options: probability, area and aspect.
         draws: uniform numbers [B, ERASING_DRAWS].
     """
-    top, left, height, width = _boxes(images.shape[-2:], options, draws)
-    rows = np.arange(images.shape[-2])
-    columns = np.arange(images.shape[-1])
-    inside_rows = (rows >= top[:, None]) & (rows < (top + height)[:, None])
-    inside_columns = (columns >= left[:, None]) & (columns < (left + width)[:, None])
-    erased = inside_rows[:, :, None] & inside_columns[:, None, :]
-    return images.masked_fill(torch.from_numpy(erased).to(images.device)[:, None], 0.0)
+    if not options.erase:
+        return images
+    return images.masked_fill(_boxes(images.shape[-2:], options, draws).mask(images), 0.0)
 
 
-def _boxes(
-    size: torch.Size, options: ViewsOptions, draws: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Top, left, height and width of each image's box, [B] each; an empty box where none is erased."""
+def _boxes(size: torch.Size, options: ViewOptions, draws: NDArray[np.float64]) -> Boxes:
     full_height, full_width = size
     area, aspect, down, across = draws[:, 1:].reshape(len(draws), 4, _TRIES).transpose(1, 0, 2)
     low, high = options.erase_area
@@ -50,4 +44,4 @@ def _boxes(
     width = np.where(chosen, np.take_along_axis(widths, first, 1)[:, 0], 0)
     top = np.take_along_axis(down, first, 1)[:, 0] * (full_height - height + 1)
     left = np.take_along_axis(across, first, 1)[:, 0] * (full_width - width + 1)
-    return top.astype(np.int64), left.astype(np.int64), height, width
+    return Boxes(top.astype(np.int64), left.astype(np.int64), height, width)
