@@ -13,11 +13,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepnoise_core.contracts import Batch, Progress, StepBatch, SupervisedBatch, View, ViewPlan
+from deepnoise_core.contracts import (
+    Batch,
+    MixingOptions,
+    Progress,
+    StepBatch,
+    SupervisedBatch,
+    View,
+    ViewPlan,
+)
 from deepnoise_core.contracts.protocols import Augmentation
 from deepnoise_core.data.batches import Rows, StepRows, Steps
+from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.losses import hard_targets
+from deepnoise_core.engine.mixing import mixed
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,8 @@ class Feed:
         steps: the rows of every step.
         views: names of the views.
         seed: all randomness follows from it.
+        mixing: how images with targets are mixed.
+        smoothing: share of each target that is spread over all classes.
     """
 
     def __init__(
@@ -57,9 +69,12 @@ class Feed:
         steps: Steps,
         views: ViewPlan,
         seed: int,
+        mixing: MixingOptions,
+        smoothing: float,
     ) -> None:
         self.inputs, self.augmentation, self.labels = inputs, augmentation, labels
         self.steps, self.views, self.seed = steps, views, seed
+        self.mixing, self.smoothing = mixing, smoothing
         self.waited = 0.0
 
     def rest_of_epoch(self, progress: Progress, last_step: int) -> Iterator[Portion]:
@@ -68,14 +83,14 @@ class Feed:
         steps = self.steps.epoch(progress.epoch)[ended : ended + max(last_step - progress.step, 0)]
         wanted = (np.concatenate([step.labelled.rows, step.unlabelled.rows]) for step in steps)
         with closing(self.inputs.read_ahead(wanted)) as images:
-            for step in steps:
+            for number, step in enumerate(steps, start=progress.step):
                 started = time.perf_counter()
                 rows, pixels = next(images)
                 self.waited += time.perf_counter() - started
                 read = StepRows(step.labelled.among(rows), step.unlabelled.among(rows))
-                yield Portion(self._batch(read, pixels), len(rows))
+                yield Portion(self._batch(read, pixels, number), len(rows))
 
-    def _batch(self, step: StepRows, pixels: NDArray[Any]) -> StepBatch | None:
+    def _batch(self, step: StepRows, pixels: NDArray[Any], number: int) -> StepBatch | None:
         border = len(step.labelled)
         if border < 2:
             return None
@@ -83,7 +98,9 @@ class Feed:
         names = tuple(dict.fromkeys((plan.supervised, *plan.labelled)))
         views = self._views(step.labelled, pixels[:border], names)
         rows = self._moved(step.labelled.rows)
-        supervised = SupervisedBatch(rows, views[plan.supervised], hard_targets(labels))
+        seed = derive_seed(self.seed, "mixing", number)
+        named = mixed(views[plan.supervised], hard_targets(labels, self.smoothing), self.mixing, seed)
+        supervised = SupervisedBatch(rows, *named)
         labelled = Batch(rows, {name: views[name] for name in plan.labelled})
         if not len(step.unlabelled):
             return StepBatch(supervised, labelled)

@@ -57,7 +57,14 @@ class _Loop:
     def __init__(self, job: TrainingJob, out: Path, hardware: Hardware, observer: Observer) -> None:
         self.job, self.out, self.observer = job, out, observer
         self.feed = Feed(
-            job.inputs, job.augmentation, job.labels, planned_steps(job), job.strategy.views, job.seed
+            job.inputs,
+            job.augmentation,
+            job.labels,
+            planned_steps(job),
+            job.strategy.views,
+            job.seed,
+            job.plan.mixing,
+            job.plan.label_smoothing,
         )
         self.bad = BadImages(job.screen, job.inputs, observer)
         self.told_of_waiting = False

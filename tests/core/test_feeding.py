@@ -27,7 +27,14 @@ SCREEN = random_screen(experiments=4, plates=2, wells=4, sites=2, channels=1, si
 EXPERIMENT = SCREEN.column("experiment").astype(str)
 LABELLED, POOL = np.flatnonzero(EXPERIMENT < "E2"), np.flatnonzero(EXPERIMENT >= "E2")
 LABELS = np.array([int(name[1:]) for name in SCREEN.column("perturbation")])
-WAYS = [{}, {"mix": "random"}, {"domain": "plate"}, {"weights": "balanced"}]
+WAYS: list[dict[str, Any]] = [
+    {},
+    {"batches": {"mix": "random"}},
+    {"batches": {"domain": "plate"}},
+    {"batches": {"weights": "balanced"}},
+    {"mixing": {"name": "cutmix"}},
+    {"mixing": {"name": "mixup", "per": "image", "probability": 0.5}},
+]
 
 
 class Plain:
@@ -75,7 +82,16 @@ def feed(store: Any = SCREEN.store, seed: int = 0, views: tuple[str, ...] = ("we
     inputs = Inputs(store, Plain(), torch.device("cpu"))
     plan = TrainOptions.model_validate({"batch_size": 6, **options})
     steps = plan_steps(plan, SCREEN, LABELLED, LABELS, POOL if views else POOL[:0], seed=seed)
-    return Feed(inputs, Shifted(), LABELS, steps, ViewPlan("weak", ("weak", "strong"), views), seed)
+    return Feed(
+        inputs,
+        Shifted(),
+        LABELS,
+        steps,
+        ViewPlan("weak", ("weak", "strong"), views),
+        seed,
+        plan.mixing,
+        plan.label_smoothing,
+    )
 
 
 def epoch_of(one: Feed, step: int = 0, last_step: int = 10_000) -> list[StepBatch | None]:
@@ -89,7 +105,9 @@ def assert_same(found: StepBatch | None, expected: StepBatch | None) -> None:
     assert found is not None
     assert expected is not None
     pairs: list[tuple[Any, Any]] = [(found.labelled, expected.labelled), (found.unlabelled, expected.unlabelled)]
+    assert torch.equal(found.supervised.view.images, expected.supervised.view.images)
     assert torch.equal(found.supervised.targets.classes, expected.supervised.targets.classes)
+    assert torch.equal(found.supervised.targets.weights, expected.supervised.targets.weights)
     for one, other in pairs:
         assert torch.equal(one.rows, other.rows)
         assert all(torch.equal(one.views[name].images, other.views[name].images) for name in other.views)
@@ -98,8 +116,8 @@ def assert_same(found: StepBatch | None, expected: StepBatch | None) -> None:
 @pytest.mark.parametrize("way", WAYS, ids=str)
 @settings(max_examples=15, deadline=None)
 @given(step=st.integers(0, 60), seed=st.integers(0, 3))
-def test_a_feed_from_any_step_equals_the_tail_of_a_whole_epoch(way: dict[str, str], step: int, seed: int) -> None:
-    whole, late = feed(seed=seed, batches=way), feed(seed=seed, batches=way)
+def test_a_feed_from_any_step_equals_the_tail_of_a_whole_epoch(way: dict[str, Any], step: int, seed: int) -> None:
+    whole, late = feed(seed=seed, **way), feed(seed=seed, **way)
     start = step - step % whole.steps.per_epoch
     tail = epoch_of(whole, start)[step - start :]
     for found, expected in zip(epoch_of(late, step), tail, strict=True):
@@ -118,6 +136,22 @@ def test_views_hold_the_pixels_and_labels_of_their_rows() -> None:
             added = part.views["weak"].images - torch.from_numpy(PIXELS[part.rows.numpy()]).float() / 255
             assert torch.allclose(added.amax((1, 2, 3)), added.amin((1, 2, 3)), atol=1e-5)
             assert 0 <= float(added.min()) <= float(added.max()) < 2
+
+
+def test_mixing_changes_what_is_named_and_nothing_else() -> None:
+    plain, mixing = epoch_of(feed()), epoch_of(feed(mixing={"name": "mixup"}, label_smoothing=0.1))
+    for found, expected in zip(mixing, plain, strict=True):
+        assert found is not None
+        assert expected is not None
+        for one, other in ((found.labelled, expected.labelled), (found.unlabelled, expected.unlabelled)):
+            assert one is not None
+            assert other is not None
+            assert all(torch.equal(one.views[name].images, other.views[name].images) for name in other.views)
+        assert not torch.equal(found.supervised.view.images, expected.supervised.view.images)
+        assert torch.equal(found.supervised.rows, expected.supervised.rows)
+        assert found.supervised.targets.classes.shape == (len(found.supervised.rows), 2)
+        assert torch.equal(found.supervised.targets.classes[:, :1], expected.supervised.targets.classes)
+        assert (found.supervised.targets.smoothing, expected.supervised.targets.smoothing) == (0.1, 0.0)
 
 
 def test_two_draws_of_one_site_look_different() -> None:

@@ -4,6 +4,7 @@ from deepnoise_core.contracts.plan.batches import BatchOptions, Domain
 from deepnoise_core.contracts.plan.data import BadImages, DataOptions, SplitOptions
 from deepnoise_core.contracts.plan.inference import InferenceOptions, TestTimeViews
 from deepnoise_core.contracts.plan.initial import InitialOptions, Stem
+from deepnoise_core.contracts.plan.mixing import MixingOptions
 from deepnoise_core.contracts.plan.optimization import (
     OptimizerName,
     OptimizerOptions,
@@ -19,6 +20,7 @@ __all__ = [
     "Domain",
     "InferenceOptions",
     "InitialOptions",
+    "MixingOptions",
     "OptimizerName",
     "OptimizerOptions",
     "Precision",

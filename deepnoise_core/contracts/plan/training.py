@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from deepnoise_core.contracts.components import Options
 from deepnoise_core.contracts.plan.batches import BatchOptions
 from deepnoise_core.contracts.plan.initial import InitialOptions
+from deepnoise_core.contracts.plan.mixing import MixingOptions
 from deepnoise_core.contracts.plan.optimization import OptimizerOptions, ScheduleOptions
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -26,6 +27,10 @@ class TrainOptions(Options):
         None, description="unlabelled sites a step; as many as labelled ones where null"
     )
     batches: BatchOptions = Field(BatchOptions(), description="which sites stand together in a batch")
+    mixing: MixingOptions = Field(MixingOptions(), description="how images that come with labels are mixed")
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of each target that is spread evenly over all classes"
+    )
     optimizer: OptimizerOptions = Field(OptimizerOptions(), description="which optimiser moves the student")
     schedule: ScheduleOptions = Field(ScheduleOptions(), description="learning rate over time")
     initial: InitialOptions | None = Field(
