@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from deepnoise_core.contracts import Kind, PlateDesign, Screen
-from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.contracts.errors import DeepnoiseError, InputError
 from deepnoise_core.contracts.protocols import (
     Augmentation,
     Normalizer,
@@ -24,7 +27,7 @@ from deepnoise_core.data.targets import Target, encode_target, restrict_target
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.recipes.recipe import Recipe
+from deepnoise_registry.recipes.recipe import ComponentReference, Recipe
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def compose(recipe: Recipe, screen: Screen, catalogue: Catalogue) -> Composition
     conditions = known_conditions(screen, learned) if recipe.data.condition else ()
     augmentation = build(catalogue, Kind.AUGMENTATION, recipe.augmentation)
     strategy = build(catalogue, Kind.STRATEGY, recipe.strategy)
-    _require_views(recipe, strategy, augmentation)
+    _require_views(recipe, strategy, augmentation, catalogue)
     return Composition(
         recipe=recipe,
         screen=screen,
@@ -125,10 +128,24 @@ def _design(screen: Screen, learned: NDArray[np.int64], target: Target) -> Plate
     )
 
 
-def _require_views(recipe: Recipe, strategy: Strategy, augmentation: Augmentation) -> None:
+def _require_views(recipe: Recipe, strategy: Strategy, augmentation: Augmentation, catalogue: Catalogue) -> None:
     missing = [view for view in strategy.views.names if view not in augmentation.views]
     if missing:
+        makers = _makers_of(strategy.views.names, catalogue)
+        advice = f", say augmentation: {' or '.join(makers)}" if makers else ""
         raise InputError(
             f"strategy {recipe.strategy.name!r} learns from the view {' and '.join(missing)}, but augmentation "
-            f"{recipe.augmentation.name!r} makes {', '.join(augmentation.views)}; change one of the two"
+            f"{recipe.augmentation.name!r} makes {', '.join(augmentation.views)}; change one of the two{advice}"
         )
+
+
+def _makers_of(views: Iterable[str], catalogue: Catalogue) -> list[str]:
+    """Names of the augmentations that make all these views without being told anything."""
+    names = []
+    for offer in catalogue.offers(Kind.AUGMENTATION):
+        name = catalogue.canonical_name(offer)
+        # One that needs options, or does not work, is no advice.
+        with suppress(DeepnoiseError, ValidationError):
+            made = build(catalogue, Kind.AUGMENTATION, ComponentReference(name=name, options={}))
+            names += [name] if set(views) <= set(made.views) else []
+    return names

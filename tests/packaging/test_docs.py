@@ -27,6 +27,7 @@ from deepnoise_core.contracts import (
     SplitOptions,
     TrainOptions,
 )
+from deepnoise_plugins.views.options import ViewOptions
 from deepnoise_registry.recipes.reading import parse_recipe
 from deepnoise_registry.recipes.recipe import Recipe, StageOptions
 
@@ -174,6 +175,7 @@ def test_modules_that_architecture_names_exist() -> None:
         (InitialOptions, "train.initial."),
         (StageOptions, "stages.0."),
         (InferenceOptions, "inference."),
+        (ViewOptions, ""),
     ],
 )
 def test_every_field_of_a_recipe_is_documented(model: type[BaseModel], prefix: str) -> None:

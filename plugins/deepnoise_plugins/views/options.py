@@ -42,7 +42,9 @@ class ViewOptions(_Ranges):
     rotation: Annotated[float, Field(ge=0, le=180)] = Field(0.0, description="largest free rotation, in degrees")
     crop: tuple[Side, Side] | None = Field(None, description="(low, high) side of a crop that is resized back")
     interpolation: Literal["bilinear", "nearest"] = Field("bilinear", description="how images are resampled")
-    border: Literal["zeros", "reflection"] = Field("zeros", description="what is seen beyond the border")
+    border: Literal["zeros", "reflection"] = Field(
+        "zeros", description="what is seen beyond the border; reflected cells may look like dividing ones"
+    )
     gain: Spread = Field(0.0, description="standard deviation of the factor of each channel, around 1")
     bias: Spread = Field(0.0, description="standard deviation of what is added to each channel")
     noise: Spread = Field(0.0, description="standard deviation of what is added to each pixel")
@@ -114,7 +116,7 @@ class WeakStrongOptions(_ViewByView):
     """The two views of FixMatch and its relatives."""
 
     weak: ViewOptions = Field(
-        ViewOptions(flip=0.5, turn=0.5, shift=0.05, interpolation="nearest", border="reflection"),
+        _SYMMETRIES.model_copy(update={"shift": 0.05}),
         description="the 8 symmetries, and a shift by whole pixels",
     )
     strong: ViewOptions = Field(
@@ -122,10 +124,9 @@ class WeakStrongOptions(_ViewByView):
             flip=0.5,
             turn=0.5,
             shift=0.1,
-            scale=0.2,
+            scale=0.1,
             aspect=0.1,
             crop=(0.6, 1.0),
-            border="reflection",
             gain=0.2,
             bias=0.2,
             noise=0.2,
