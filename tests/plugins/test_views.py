@@ -78,7 +78,7 @@ def test_a_nearest_crop_holds_pixels_of_a_square_of_its_side() -> None:
     seen = made(places, crop=[0.5, 1.0], interpolation="nearest")
     assert torch.equal(seen, seen.round())
     steps = torch.cat([seen[:, 0].diff(dim=1), seen[:, 1].diff(dim=2).mT], dim=2)
-    assert set(steps.unique().tolist()) <= {0.0, 1.0}
+    assert ((steps == 0) | (steps == 1)).all()
     down, across = (
         seen[:, axis].flatten(1).amax(dim=1) - seen[:, axis].flatten(1).amin(dim=1) for axis in (0, 1)
     )
