@@ -1,49 +1,15 @@
-"""Learning rates as pure functions, beside torch's own schedulers; weight decay where it belongs."""
+"""Optimisers: weight decay where it belongs, and steps like torch's own."""
 
 import pytest
 import torch
 from torch import nn
 
 from deepnoise_core.contracts import OptimizerOptions, Progress, ScheduleOptions, TrainOptions
-from deepnoise_core.engine.optimization import build_optimizer, rate_factor, set_rate
+from deepnoise_core.engine.optimization import build_optimizer, set_rate
 
 
 def at(step: int, per_epoch: int = 10, epochs: int = 8) -> Progress:
     return Progress(step // per_epoch, step, epochs, per_epoch)
-
-
-def stepped(scheduler: torch.optim.lr_scheduler.LRScheduler, optimizer: torch.optim.Optimizer) -> float:
-    optimizer.step()
-    scheduler.step()
-    return float(optimizer.param_groups[0]["lr"])
-
-
-def bare() -> torch.optim.SGD:
-    return torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-
-
-def test_the_cosine_is_torchs() -> None:
-    optimizer = bare()
-    oracle = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=80, eta_min=0.1)
-    options = ScheduleOptions(name="cosine", final=0.1)
-    for step in range(1, 81):
-        assert rate_factor(options, at(step)) == pytest.approx(stepped(oracle, optimizer), abs=1e-9)
-
-
-def test_steps_are_torchs() -> None:
-    optimizer = bare()
-    oracle = torch.optim.lr_scheduler.MultiStepLR(optimizer, [20, 50], gamma=0.3)
-    options = ScheduleOptions(name="step", milestones=(2, 5), gamma=0.3)
-    for step in range(1, 80):
-        assert rate_factor(options, at(step)) == pytest.approx(stepped(oracle, optimizer))
-
-
-def test_a_warm_up_rises_from_its_first_step_to_the_top() -> None:
-    options = ScheduleOptions(name="constant", warmup_epochs=2)
-    factors = [rate_factor(options, at(step)) for step in range(30)]
-    assert factors[0] == pytest.approx(1 / 20)
-    assert factors[19:] == pytest.approx([1.0] * 11)
-    assert factors[:20] == sorted(factors[:20])
 
 
 @pytest.mark.parametrize(
@@ -65,3 +31,24 @@ def test_the_rate_is_set_on_every_group() -> None:
     optimizer = build_optimizer(nn.Linear(2, 2), plan.optimizer)
     assert set_rate(optimizer, plan, at(3)) == pytest.approx(0.4)
     assert {group["lr"] for group in optimizer.param_groups} == {0.4}
+
+
+def test_all_parameters_decay_where_asked_as_published() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    decayed, plain = build_optimizer(model, OptimizerOptions(decay="all", weight_decay=0.5)).param_groups
+    assert sum(p.numel() for p in decayed["params"]) == sum(p.numel() for p in model.parameters())
+    assert plain["params"] == []
+
+
+def test_sgd_without_momentum_is_the_gradient_and_the_decay_alone() -> None:
+    options = OptimizerOptions(name="sgd", lr=0.1, weight_decay=0.2, momentum=0.0, decay="all")
+    weight = nn.Linear(1, 1, bias=False)
+    optimizer = build_optimizer(weight, options)
+    assert not any(group["nesterov"] for group in optimizer.param_groups)
+    expected = weight.weight.item()
+    for _ in range(3):
+        optimizer.zero_grad()
+        (0.5 * weight.weight.square().sum()).backward()
+        optimizer.step()
+        expected -= 0.1 * (expected + 0.2 * expected)
+    assert weight.weight.item() == pytest.approx(expected, rel=1e-6)

@@ -24,6 +24,7 @@ from deepnoise_core.contracts import (
     MixingOptions,
     OptimizerOptions,
     ScheduleOptions,
+    SchedulePiece,
     SplitOptions,
     TrainOptions,
 )
@@ -172,6 +173,7 @@ def test_modules_that_architecture_names_exist() -> None:
         (MixingOptions, "train.mixing."),
         (OptimizerOptions, "train.optimizer."),
         (ScheduleOptions, "train.schedule."),
+        (SchedulePiece, "train.schedule.pieces.0."),
         (InitialOptions, "train.initial."),
         (StageOptions, "stages.0."),
         (InferenceOptions, "inference."),

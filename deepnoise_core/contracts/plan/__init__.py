@@ -5,12 +5,8 @@ from deepnoise_core.contracts.plan.data import BadImages, DataOptions, SplitOpti
 from deepnoise_core.contracts.plan.inference import InferenceOptions, TestTimeViews
 from deepnoise_core.contracts.plan.initial import InitialOptions, Stem
 from deepnoise_core.contracts.plan.mixing import MixingOptions
-from deepnoise_core.contracts.plan.optimization import (
-    OptimizerName,
-    OptimizerOptions,
-    ScheduleName,
-    ScheduleOptions,
-)
+from deepnoise_core.contracts.plan.optimization import OptimizerName, OptimizerOptions
+from deepnoise_core.contracts.plan.schedule import ScheduleName, ScheduleOptions, SchedulePiece
 from deepnoise_core.contracts.plan.training import Precision, TrainOptions
 
 __all__ = [
@@ -26,6 +22,7 @@ __all__ = [
     "Precision",
     "ScheduleName",
     "ScheduleOptions",
+    "SchedulePiece",
     "SplitOptions",
     "Stem",
     "TestTimeViews",

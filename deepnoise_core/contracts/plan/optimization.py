@@ -1,4 +1,4 @@
-"""What a recipe says about the optimiser and its learning rate."""
+"""What a recipe says about the optimiser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import Field
 from deepnoise_core.contracts.components import Options
 
 OptimizerName = Literal["adamw", "adam", "sgd"]
-ScheduleName = Literal["constant", "cosine", "step"]
 
 
 class OptimizerOptions(Options):
@@ -17,15 +16,10 @@ class OptimizerOptions(Options):
 
     name: OptimizerName = Field("adamw", description="adamw, adam or sgd (Nesterov where momentum > 0)")
     lr: Annotated[float, Field(gt=0)] = Field(1e-3, description="learning rate at the top of the schedule")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(1e-4, description="decay of weight matrices alone")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(
+        1e-4, description="decay; an L2 penalty of adam and sgd, apart from the gradient in adamw"
+    )
+    decay: Literal["matrices", "all"] = Field(
+        "matrices", description="what decays: matrices leaves out biases and norm weights; all, as DeepNoise"
+    )
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="momentum of sgd alone")
-
-
-class ScheduleOptions(Options):
-    """The learning rate as a pure function of training progress."""
-
-    name: ScheduleName = Field("cosine", description="constant, cosine, or step at given epochs")
-    warmup_epochs: Annotated[float, Field(ge=0)] = Field(0.0, description="linear rise from zero")
-    final: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="last factor of the cosine")
-    milestones: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="epochs at which step decays")
-    gamma: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="factor of step at each milestone")

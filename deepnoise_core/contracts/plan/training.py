@@ -10,7 +10,8 @@ from deepnoise_core.contracts.components import Options
 from deepnoise_core.contracts.plan.batches import BatchOptions
 from deepnoise_core.contracts.plan.initial import InitialOptions
 from deepnoise_core.contracts.plan.mixing import MixingOptions
-from deepnoise_core.contracts.plan.optimization import OptimizerOptions, ScheduleOptions
+from deepnoise_core.contracts.plan.optimization import OptimizerOptions
+from deepnoise_core.contracts.plan.schedule import ScheduleOptions
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 

@@ -56,7 +56,7 @@ def parts_of(recipe: Recipe, cell_types: Sequence[str], folds: int | None = None
 
 def scaled_epochs(train: TrainOptions, ratio: float) -> int:
     """Epochs at a ratio, the tail of the schedule whole: 165 with a tail of 5 at a quarter are 45."""
-    tail = getattr(train.schedule, "tail_epochs", 0)
+    tail = train.schedule.tail_epochs
     return max(1, round((train.epochs - tail) * ratio) + tail)
 
 
