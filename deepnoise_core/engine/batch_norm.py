@@ -17,17 +17,22 @@ def set_batch_norm_momentum(network: nn.Module, momentum: float) -> None:
     Raises:
         TrainingError: the network has no batch norm.
     """
-    layers = _layers(network)
+    layers = batch_norm_layers(network)
     if not layers:
         raise TrainingError("train.batch_norm_momentum: the network has no batch norm; set it to null")
     for layer in layers:
         layer.momentum = momentum
 
 
+def batch_norm_layers(network: nn.Module) -> list[_BatchNorm]:
+    """All batch norms of a network, in the order of its modules."""
+    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+
+
 @contextmanager
 def statistics_kept(network: nn.Module) -> Iterator[None]:
     """Leave running statistics as they are, whatever the network is shown meanwhile, in training mode too."""
-    followed = [layer for layer in _layers(network) if layer.track_running_stats]
+    followed = [layer for layer in batch_norm_layers(network) if layer.track_running_stats]
     for layer in followed:
         layer.track_running_stats = False
     try:
@@ -37,5 +42,17 @@ def statistics_kept(network: nn.Module) -> Iterator[None]:
             layer.track_running_stats = True
 
 
-def _layers(network: nn.Module) -> list[_BatchNorm]:
-    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
+@contextmanager
+def statistics_restored(network: nn.Module) -> Iterator[None]:
+    """Put running statistics back as they were, whatever is written over them meanwhile."""
+    before = [
+        (buffer, buffer.clone())
+        for layer in batch_norm_layers(network)
+        for buffer in (layer.running_mean, layer.running_var)
+        if buffer is not None
+    ]
+    try:
+        yield
+    finally:
+        for buffer, value in before:
+            buffer.copy_(value)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise_core.contracts import PlateDesign, Screen, TrainOptions
+from deepnoise_core.contracts import InferenceOptions, PlateDesign, Screen, TrainOptions
 from deepnoise_core.contracts.protocols import Augmentation, Strategy
 from deepnoise_core.data.batches import Steps, plan_steps
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.inputs import Inputs
-from deepnoise_core.engine.validation import LabelledPool
+from deepnoise_core.engine.selection import check_selection
+from deepnoise_core.engine.validation import LabelledPool, ValidationPlates
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class TrainingJob:
         plan: epochs, batches, optimiser.
         seed: all randomness follows from it.
         num_treatments: where treatments are learned, how many of the classes are theirs, which come first.
+        inference: with which batch-norm statistics validation wells and the pool are predicted.
     """
 
     student: Classifier
@@ -47,6 +50,7 @@ class TrainingJob:
     plan: TrainOptions
     seed: int
     num_treatments: int | None = None
+    inference: InferenceOptions = field(default_factory=InferenceOptions)
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,14 @@ class TrainingResult:
         record: that epoch's line of `metrics.jsonl`.
         steps: steps done.
         bad_images: site id → why it could not be read, of the sites that training went on without.
+        stopped_early: whether it ended since no better epoch came.
     """
 
     best_epoch: int
     record: Mapping[str, float]
     steps: int
     bad_images: Mapping[str, str]
+    stopped_early: bool
 
 
 def planned_steps(job: TrainingJob) -> Steps:
@@ -74,3 +80,26 @@ def planned_steps(job: TrainingJob) -> Steps:
     """
     pool = job.unlabelled if job.strategy.views.unlabelled else job.unlabelled[:0]
     return plan_steps(job.plan, job.screen, job.labelled, job.labels, pool, seed=job.seed)
+
+
+def validation_plates(job: TrainingJob) -> ValidationPlates | None:
+    """Where validation sites stand, as far as the selection of an epoch needs it."""
+    if job.validation is None or job.plan.selection != "group":
+        return None
+    experiment, plate = (
+        job.screen.column(name)[job.validation.rows].astype(str) for name in ("experiment", "plate")
+    )
+    return ValidationPlates(experiment, plate, job.design)
+
+
+def check_job(job: TrainingJob) -> None:
+    """Find out whether a job can be trained at all, before anything is read or written.
+
+    Raises:
+        TrainingError: the training sites do not make batches as the plan wants them, or its epochs cannot be
+            compared as it says.
+        ModelError: predictions want batch-norm statistics that the network has not.
+    """
+    planned_steps(job)
+    check_selection(job.plan, job.design, None if job.validation is None else job.validation.num_classes)
+    domain_norm(job.inference, job.screen, job.student)

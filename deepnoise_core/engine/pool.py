@@ -14,6 +14,7 @@ from deepnoise_core.contracts import ID_COLUMNS, Pool, Predictions, Refreshed, T
 from deepnoise_core.data.treatments import kept_apart
 from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.domain_norm import DomainNorm
 from deepnoise_core.engine.job import TrainingJob
 from deepnoise_core.engine.prediction import predict_rows, site_predictions
 from deepnoise_core.engine.validation import LabelledPool
@@ -33,10 +34,12 @@ class PoolPredictor:
     Attributes:
         job: what is trained.
         autocast: makes the context of the job's precision.
+        norm: with which batch-norm statistics sites are predicted; the running ones where None.
     """
 
     job: TrainingJob
     autocast: Callable[[], AbstractContextManager[None]]
+    norm: DomainNorm | None = None
 
     def __call__(self, model: nn.Module, tta: TestTimeViews = "none") -> Predictions:
         """Raw well-level predictions of the pool, without labels.
@@ -45,7 +48,7 @@ class PoolPredictor:
         """
         job = self.job
         with self.autocast():
-            outputs = predict_rows(cast(Classifier, model), job.inputs, job.unlabelled, tta=tta)
+            outputs = predict_rows(cast(Classifier, model), job.inputs, job.unlabelled, tta=tta, norm=self.norm)
         predictions = merge_sites(site_predictions(job.screen, outputs, job.classes))
         return predictions if job.num_treatments is None else kept_apart(predictions, job.num_treatments)
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen, TestTimeViews, View
+from deepnoise_core.engine.batch_norm import statistics_restored
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.domain_norm import DomainNorm, adapt, portions_of
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.tta import turned_copies
 
@@ -38,6 +40,7 @@ def predict_rows(
     rows: NDArray[np.int64],
     *,
     tta: TestTimeViews = "none",
+    norm: DomainNorm | None = None,
     batch_size: int = 128,
     on_batch: Callable[[int], None] | None = None,
 ) -> SiteOutputs:
@@ -48,6 +51,7 @@ def predict_rows(
         inputs: the path of the images.
         rows: rows of the screen, int64 [n].
         tta: over which copies of each image logits and embeddings are averaged.
+        norm: with which batch-norm statistics; those of training where None.
         batch_size: sites a forward pass; changes no result beyond rounding.
         on_batch: called with the number of sites of each finished batch.
     """
@@ -55,20 +59,24 @@ def predict_rows(
     model.eval()
     logits = np.empty((len(rows), model.num_classes), dtype=np.float32)
     embeddings = np.empty((len(rows), model.num_features), dtype=np.float32)
-    chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    read, done = np.empty_like(rows), 0
-    for chunk, pixels in inputs.read_ahead(chunks):
-        if not len(chunk):
-            continue
-        scores, features = _averaged(model, inputs.clean(pixels, chunk), tta)
-        read[done : done + len(chunk)] = chunk
-        logits[done : done + len(chunk)] = scores.cpu().numpy()
-        embeddings[done : done + len(chunk)] = features.cpu().numpy()
-        done += len(chunk)
-        if on_batch:
-            on_batch(len(chunk))
+    read = np.zeros(len(rows), dtype=bool)
+    with statistics_restored(model):
+        for sites, places in portions_of(rows, norm):
+            if norm is not None and sites is not None:
+                adapt(model, inputs, sites, chunk=norm.chunk, sweeps=norm.sweeps)
+            starts = range(0, len(places), batch_size)
+            chunks = [places[start : start + batch_size] for start in starts]
+            images = inputs.read_ahead([rows[chunk] for chunk in chunks])
+            for chunk, (found, pixels) in zip(chunks, images, strict=True):
+                if not len(found):
+                    continue
+                scores, features = _averaged(model, inputs.clean(pixels, found), tta)
+                at = chunk[np.isin(rows[chunk], found)]
+                read[at], logits[at], embeddings[at] = True, scores.cpu().numpy(), features.cpu().numpy()
+                if on_batch:
+                    on_batch(len(found))
     model.train(was_training)
-    return SiteOutputs(read[:done], logits[:done], embeddings[:done])
+    return SiteOutputs(rows[read], logits[read], embeddings[read])
 
 
 def _averaged(model: Classifier, view: View, tta: TestTimeViews) -> tuple[Tensor, Tensor]:

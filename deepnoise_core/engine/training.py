@@ -15,16 +15,19 @@ from deepnoise_core.contracts import ImageFiles, Losses, Progress, StepBatch
 from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.data.files import replace_file
 from deepnoise_core.data.randomness import derive_seed
+from deepnoise_core.engine.accumulation import joined_losses, parts_of
 from deepnoise_core.engine.bad_images import BadImages
 from deepnoise_core.engine.batch_norm import set_batch_norm_momentum
 from deepnoise_core.engine.checkpoints import load_state, save_state, save_weights
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import Hardware
+from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.feeding import Feed
-from deepnoise_core.engine.job import TrainingJob, TrainingResult, planned_steps
+from deepnoise_core.engine.job import TrainingJob, TrainingResult, check_job, planned_steps, validation_plates
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.engine.optimization import build_optimizer, set_rate
 from deepnoise_core.engine.pool import PoolPredictor, pool_of, refresh_record
+from deepnoise_core.engine.selection import rank, waits_in_vain
 from deepnoise_core.engine.tally import Tally
 from deepnoise_core.engine.validation import validate
 
@@ -46,9 +49,12 @@ def train(
         resume: continue after the epoch that `checkpoints/last` holds, instead of from the start.
 
     Raises:
-        TrainingError: the training sites do not make batches, or a loss is not finite.
+        TrainingError: the training sites do not make batches, epochs cannot be compared as the plan says, or a
+            loss is not finite.
+        ModelError: batch-norm statistics are asked for, and the network has no batch norm.
         ImageError: a site cannot be read, and the inputs' store does not go on without it.
     """
+    check_job(job)
     with torch.random.fork_rng():
         return _Loop(job, out, hardware, observer).run(resume=resume)
 
@@ -75,7 +81,11 @@ class _Loop:
         job.strategy.start(student, pool_of(job))
         optimizer = build_optimizer(student, job.plan.optimizer)
         self.student, self.optimizer = self.accelerator.prepare(student, optimizer)
-        self.predictor = PoolPredictor(job, self.accelerator.autocast)
+        self.norm = domain_norm(job.inference, job.screen, job.student)
+        for note in self.norm.notes if self.norm else ():
+            observer.note(note)
+        self.predictor = PoolPredictor(job, self.accelerator.autocast, self.norm)
+        self.plates = validation_plates(job)
         self.best: dict[str, float] = {}
 
     def run(self, *, resume: bool) -> TrainingResult:
@@ -84,7 +94,7 @@ class _Loop:
         last_step = progress.epochs * progress.steps_per_epoch
         if self.job.plan.max_steps is not None:
             last_step = min(last_step, self.job.plan.max_steps)
-        while progress.step < last_step:
+        while progress.step < last_step and not self._waits_in_vain(progress):
             record, progress = self._epoch(progress, last_step)
             record |= self._validated()
             improved = self._select(record)
@@ -94,7 +104,13 @@ class _Loop:
             self._keep(record, progress)
             self.observer.epoch(record)
             self._tell_of_waiting(record["waiting"])
-        return TrainingResult(int(self.best["epoch"]), self.best, progress.step, self.bad.reasons)
+        early = progress.step < last_step
+        if early:
+            best = int(self.best["epoch"])
+            self.observer.note(
+                f"stopped after epoch {progress.epoch}, since none came that was better than {best}"
+            )
+        return TrainingResult(int(self.best["epoch"]), self.best, progress.step, self.bad.reasons, early)
 
     def _epoch(self, progress: Progress, last_step: int) -> tuple[dict[str, float], Progress]:
         number, before, waited = progress.epoch + 1, progress.step, self.feed.waited
@@ -132,28 +148,41 @@ class _Loop:
     def _step(self, batch: StepBatch, progress: Progress) -> Losses:
         # Dropout and stochastic depth draw from torch's generator; seeded by step, a resumed run repeats it.
         torch.manual_seed(derive_seed(self.job.seed, "step", progress.step))
-        with self.accelerator.autocast():
-            losses = self.job.strategy.losses(self.student, batch, progress)
         self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(losses.total)
+        done = []
+        for share, part in parts_of(batch, self.job.plan.accumulate):
+            with self.accelerator.autocast():
+                losses = self.job.strategy.losses(self.student, part, progress)
+            self.accelerator.backward(share * losses.total)
+            done.append((share, losses))
         if self.job.plan.clip_gradient is not None:
             self.accelerator.clip_grad_norm_(self.student.parameters(), self.job.plan.clip_gradient)
         self.optimizer.step()
-        return losses
+        return joined_losses(done)
 
     def _validated(self) -> dict[str, float]:
         if self.job.validation is None:
             return {}
         with self.accelerator.autocast():
-            return validate(self._inference_model(), self.job.inputs, self.job.validation)
+            return validate(
+                self._inference_model(),
+                self.job.inputs,
+                self.job.validation,
+                plates=self.plates,
+                norm=self.norm,
+            )
 
     def _select(self, record: dict[str, float]) -> bool:
         """Keep the published network where this epoch's is the best so far."""
-        if self.best and _rank(record) <= _rank(self.best):
+        by = self.job.plan.selection
+        if self.best and rank(record, by) <= rank(self.best, by):
             return False
         self.best = record
         save_weights(self.out / "checkpoints" / "best.safetensors", self._inference_model().state_dict())
         return True
+
+    def _waits_in_vain(self, progress: Progress) -> bool:
+        return waits_in_vain(progress.epoch, self.best, self.job.plan.early_stopping)
 
     def _keep(self, record: dict[str, float], progress: Progress) -> None:
         with (self.out / "metrics.jsonl").open("a") as lines:
@@ -200,9 +229,3 @@ class _Loop:
                 f"{' and '.join(wrong)} became infinite or not a number by step {progress.step} (epoch "
                 f"{progress.epoch + 1}); try a smaller train.optimizer.lr, or train.clip_gradient"
             )
-
-
-def _rank(record: Mapping[str, float]) -> tuple[float, float]:
-    """Higher is better: validation accuracy, then loss; without validation the latest epoch."""
-    accuracy = record.get("validation_accuracy", record["epoch"])
-    return accuracy, -record.get("validation_loss", 0.0)

@@ -1,4 +1,4 @@
-"""The honest figure by which epochs are compared: raw accuracy of labelled wells, without plate knowledge."""
+"""The figures by which epochs are compared: accuracy and loss of labelled wells."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from deepnoise_core.contracts import PlateDesign
 from deepnoise_core.contracts.errors import ImageError
+from deepnoise_core.data.plates import find_plate_groups, restrict
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.domain_norm import DomainNorm
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.prediction import predict_rows
 
@@ -31,13 +34,43 @@ class LabelledPool:
     num_classes: int
 
 
-def validate(model: Classifier, inputs: Inputs, pool: LabelledPool) -> dict[str, float]:
+@dataclass(frozen=True)
+class ValidationPlates:
+    """Where the sites of a `LabelledPool` stand, for accuracy within the groups of classes of their plates.
+
+    Attributes:
+        experiment: name of each site's experiment, [n].
+        plate: name of each site's plate, [n].
+        design: its groups hold all classes among which wells are predicted.
+    """
+
+    experiment: NDArray[np.str_]
+    plate: NDArray[np.str_]
+    design: PlateDesign
+
+
+def validate(
+    model: Classifier,
+    inputs: Inputs,
+    pool: LabelledPool,
+    *,
+    plates: ValidationPlates | None = None,
+    norm: DomainNorm | None = None,
+) -> dict[str, float]:
     """Raw well-level accuracy (mean logits of a well's sites) and mean cross-entropy.
+
+    Args:
+        model: predicts in evaluation mode.
+        inputs: the path of the images.
+        pool: the wells.
+        plates: where given, `validation_group_accuracy` too: each plate restricted to the group that the
+            predictions of its experiment point to.
+        norm: with which batch-norm statistics sites are predicted; the running ones where None.
 
     Raises:
         ImageError: none of the sites can be read.
     """
-    outputs = predict_rows(model, inputs, pool.rows)
+    outputs = predict_rows(model, inputs, pool.rows, norm=norm)
     if not len(outputs.rows):
         raise ImageError("no validation site can be read; put the images back, or choose other validation units")
     read = np.isin(pool.rows, outputs.rows)
@@ -46,6 +79,29 @@ def validate(model: Classifier, inputs: Inputs, pool: LabelledPool) -> dict[str,
     np.add.at(scores, well, outputs.logits[:, : pool.num_classes])
     scores /= np.bincount(well)[:, None]
     labels = pool.labels[read][first]
-    correct = scores.argmax(axis=1) == labels
     loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels]
-    return {"validation_accuracy": float(correct.mean()), "validation_loss": float(loss.mean())}
+    figures = {"validation_accuracy": _accuracy(scores, labels), "validation_loss": float(loss.mean())}
+    if plates is not None:
+        within = _restricted(scores, plates, np.flatnonzero(read)[first])
+        figures["validation_group_accuracy"] = _accuracy(within, labels)
+    return figures
+
+
+def _restricted(
+    scores: NDArray[np.float64], plates: ValidationPlates, sites: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Scores of wells, given a site of each, -inf outside of the likeliest group of their plate."""
+    groups = plates.design.groups
+    found = find_plate_groups(
+        scores,
+        experiment=plates.experiment[sites],
+        plate=plates.plate[sites],
+        groups=groups,
+        arrangements="cyclic" if plates.design.cyclic else "all",
+        threshold=0.0,
+    )
+    return restrict(scores, groups, found.of_row)
+
+
+def _accuracy(scores: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+    return float((scores.argmax(axis=1) == labels).mean())

@@ -14,6 +14,8 @@ import numpy as np
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.engine.devices import Hardware
+from deepnoise_core.engine.domain_norm import domain_norm
+from deepnoise_core.engine.selection import GROUPS_USED, selected_by
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import Composition
 from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
@@ -47,7 +49,12 @@ def card_of(composition: Composition, hardware: Hardware, inherited: Sequence[st
     if composition.strategy.views.unlabelled:
         pools = {part: target.used & (split.parts == part) for part in recipe.data.unlabelled}
         uses += [f"unlabelled {part} images" for part, rows in pools.items() if rows.any()]
+    selection = recipe.train.selection
     selects = bool(np.any((split.parts == "validation") & target.scored & (target.codes >= 0)))
+    if selects:
+        norm = domain_norm(recipe.inference, screen, composition.student, part="validation")
+        uses += [norm.transductive] if norm and norm.transductive else []
+        uses += [GROUPS_USED] if selection == "group" else []
     return {
         "recipe": recipe.name,
         "recipe_sha256": recipe_hash(recipe),
@@ -56,7 +63,7 @@ def card_of(composition: Composition, hardware: Hardware, inherited: Sequence[st
         "target": recipe.data.target,
         "split": {"unit": recipe.data.split.unit, **{part: list(getattr(split, part)) for part in PARTS}},
         "transductive": list(dict.fromkeys((*uses, *inherited))),
-        "selection": "raw validation accuracy" if selects else "last epoch",
+        "selection": selected_by(selection, validated=selects),
         "hardware": str(hardware),
         "versions": {
             "python": platform.python_version(),

@@ -22,6 +22,7 @@ from deepnoise_core.data.targets import is_of_cell_type, used_sites
 from deepnoise_core.data.treatments import among_treatments, are_treatments_scored
 from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.devices import DeviceName, pick_hardware
+from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.prediction import predict_rows, site_predictions
 from deepnoise_registry.building import build
@@ -149,14 +150,17 @@ class Model:
         screen, inputs = fitted_inputs(screen, normalizer, options, hardware.device, observer)
         inputs = replace(inputs, conditions=conditions)
         network = hardware.placed(self.bundle.network)
+        norm = domain_norm(recipe.inference, screen, network)
         with observer.task("predicting", len(rows)) as advance, hardware.autocast():
-            outputs = predict_rows(network, inputs, rows, tta=tta or recipe.inference.tta, on_batch=advance)
+            views = tta or recipe.inference.tta
+            outputs = predict_rows(network, inputs, rows, tta=views, norm=norm, on_batch=advance)
         trained_on = manifest.training["transductive"]
-        uses = tuple(dict.fromkeys(filter(None, (*trained_on, normalizer.transductive))))
+        own = (normalizer.transductive, norm.transductive if norm else "")
+        uses = tuple(dict.fromkeys(filter(None, (*trained_on, *own))))
         sites = site_predictions(screen, outputs, manifest.classes, transductive=uses)
         if are_treatments_scored(recipe.data.target, recipe.data.roles):
             sites = among_treatments(sites, len(manifest.scored_classes))
-        notes = (*normalizer.notes, *_unread(screen, rows, outputs.rows))
+        notes = (*normalizer.notes, *(norm.notes if norm else ()), *_unread(screen, rows, outputs.rows))
         return replace(sites, notes=notes), screen.drop(inputs.bad)
 
     def embed(self, screen: Screen, *, device: DeviceName = "auto") -> NDArray[np.float32]:

@@ -24,7 +24,7 @@ from deepnoise_core.data.splits import units_of
 from deepnoise_core.engine.checkpoints import has_state, load_weights
 from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
-from deepnoise_core.engine.job import TrainingJob, TrainingResult, planned_steps
+from deepnoise_core.engine.job import TrainingJob, TrainingResult, check_job
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.training import train as run_job
 from deepnoise_core.engine.validation import LabelledPool
@@ -130,7 +130,7 @@ def prepared(
     """
     composition = compose(recipe, screen, catalogue)
     hardware = pick_hardware(device, recipe.train.precision)
-    planned_steps(_job(composition, hardware))
+    check_job(_job(composition, hardware))
     return composition, hardware
 
 
@@ -228,6 +228,7 @@ def _job(composition: Composition, hardware: Hardware) -> TrainingJob:
         plan=recipe.train,
         seed=recipe.seed,
         num_treatments=target.num_treatments,
+        inference=recipe.inference,
     )
 
 
@@ -265,7 +266,7 @@ def _finish(
 ) -> Run:
     draw_curves(out / "metrics.jsonl", out / "curves.png", title=composition.recipe.name)
     card |= {"best_epoch": result.best_epoch, "best": dict(result.record), "steps": result.steps}
-    card |= {"bad_images": dict(result.bad_images)}
+    card |= {"stopped_early": result.stopped_early, "bad_images": dict(result.bad_images)}
     weights = load_weights(out / "checkpoints" / "best.safetensors")
     write_bundle(out / "bundle", composition, weights, card, catalogue)
     replace_file(out / CARD, json.dumps(card, indent=2))

@@ -1,6 +1,7 @@
 """Learning rates beside torch's own schedulers, closed formulas, and the published rates of published epochs."""
 
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -175,4 +176,4 @@ def test_options_written_out_in_full_are_accepted_again(options: ScheduleOptions
 
 
 def test_there_is_an_example_of_every_schedule() -> None:
-    assert {one.name for one in EXAMPLES} == set(ScheduleName.__args__)
+    assert {one.name for one in EXAMPLES} == set(get_args(ScheduleName))

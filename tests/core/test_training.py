@@ -1,18 +1,21 @@
 """The loop itself, on a small network and random pixels."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepnoise_core.contracts import (
+    InferenceOptions,
     Losses,
     Measure,
     PlateDesign,
@@ -31,9 +34,11 @@ from deepnoise_core.data.statistics import site_statistics
 from deepnoise_core.engine.checkpoints import load_weights, restore
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import device_name, pick_hardware
+from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.job import TrainingJob
 from deepnoise_core.engine.observation import Silent
+from deepnoise_core.engine.prediction import predict_rows
 from deepnoise_core.engine.training import train
 from deepnoise_core.engine.validation import LabelledPool, validate
 from deepnoise_core.testing.networks import small_classifier
@@ -96,7 +101,9 @@ class Learner:
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None: ...
 
 
-def job(strategy: Learner, screen: Screen | None = None, **plan: object) -> TrainingJob:
+def job(
+    strategy: Learner, screen: Screen | None = None, *, batch_norm: bool = True, **plan: object
+) -> TrainingJob:
     screen = screen or random_screen(experiments=3)
     codes = np.array([int(name[1:]) for name in screen.column("perturbation")])
     part = screen.column("experiment")
@@ -105,7 +112,7 @@ def job(strategy: Learner, screen: Screen | None = None, **plan: object) -> Trai
     wells = screen.column("well_id").astype(str)
     options = {"epochs": 2, "batch_size": 6, "optimizer": {"lr": 0.01}, **plan}
     return TrainingJob(
-        student=small_classifier(classes=4),
+        student=small_classifier(classes=4, batch_norm=batch_norm),
         strategy=strategy,
         augmentation=Same(),
         inputs=Inputs(screen.store, Plain(), torch.device("cpu")),
@@ -251,3 +258,130 @@ def test_devices_are_picked_by_name() -> None:
     assert pick_hardware("cpu", "bf16").autocast().fast_dtype is torch.bfloat16
     with pytest.raises(InputError, match="no device is called 'gpu'"):
         device_name("gpu")
+
+
+def trained(folder: Path, **plan: object) -> dict[str, Tensor]:
+    """Weights after a training without batch norm, of plain steps."""
+    folder.mkdir()
+    options: dict[str, Any] = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.0}, "schedule": {"name": "constant"}, **plan}
+    train(job(Learner(), batch_norm=False, **options), folder, CPU, Silent())
+    return load_weights(folder / "checkpoints" / "last" / "student.safetensors")
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_a_step_in_parts_is_the_whole_step_without_batch_norm(parts: int, tmp_path: Path) -> None:
+    whole = trained(tmp_path / "whole", batch_size=7)
+    divided = trained(tmp_path / "divided", batch_size=7, accumulate=parts)
+    for name, tensor in whole.items():
+        torch.testing.assert_close(divided[name], tensor, rtol=0, atol=1e-6)
+
+
+def test_parts_hold_every_image_once_and_two_labelled_ones_at_least(tmp_path: Path) -> None:
+    whole, divided = Learner(), Learner()
+    (tmp_path / "whole").mkdir()
+    train(job(whole), tmp_path / "whole", CPU, Silent())
+    (tmp_path / "divided").mkdir()
+    result = train(job(divided, accumulate=3), tmp_path / "divided", CPU, Silent())
+    assert result.steps == 6
+    for kind in ("supervised", "labelled", "unlabelled"):
+        rows = [torch.cat([getattr(batch, kind).rows for batch in one.seen]) for one in (whole, divided)]
+        assert torch.equal(*rows)
+    assert min(len(batch.supervised.rows) for batch in divided.seen) >= 2
+    assert len(divided.seen) > 2 * len(whole.seen)
+
+
+def test_a_gradient_is_cut_to_its_largest_norm(tmp_path: Path) -> None:
+    start = small_classifier(classes=4, batch_norm=False).state_dict()
+
+    def moved(name: str, largest: float | None) -> float:
+        after = trained(tmp_path / name, max_steps=1, clip_gradient=largest)
+        return float(torch.cat([(after[key] - start[key]).flatten() for key in start]).norm())
+
+    free = moved("free", None)
+    # Plain SGD moves by rate times gradient, and the weight decay of 1e-4 by next to nothing.
+    assert moved("cut", free / 0.1 / 4) == pytest.approx(free / 4, rel=1e-3)
+    assert moved("whole", 1e3) == pytest.approx(free, rel=1e-6)
+
+
+def test_training_stops_where_no_better_epoch_comes(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"epochs": 9, "optimizer": {"lr": 1e-12}, "early_stopping": 2, "batch_norm_momentum": 1e-12}
+    result = train(job(Learner(), **options), tmp_path, CPU, Silent())
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert result.stopped_early
+    assert len(lines) == result.best_epoch + 2 < 9
+    again = train(job(Learner(), **options), tmp_path, CPU, Silent(), resume=True)
+    assert (again.best_epoch, again.steps, again.stopped_early) == (result.best_epoch, result.steps, True)
+
+
+@pytest.mark.parametrize(
+    ("selection", "key"),
+    [("loss", lambda line: -line["validation_loss"]), ("last", lambda line: line["epoch"])],
+    ids=["loss", "last"],
+)
+def test_the_published_epoch_is_the_selected_one(
+    selection: str, key: Callable[[dict[str, float]], float], tmp_path: Path
+) -> None:
+    result = train(job(Learner(), epochs=4, selection=selection), tmp_path, CPU, Silent())
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert result.best_epoch == max(lines, key=key)["epoch"]
+    assert not result.stopped_early
+
+
+def test_accuracy_within_groups_is_that_of_the_likeliest_arrangement(tmp_path: Path) -> None:
+    design = PlateDesign((frozenset({0, 2}), frozenset({1, 3})))
+    one = replace(job(Learner(), selection="group"), design=design)
+    result = train(one, tmp_path, CPU, Silent())
+    network = one.strategy.inference_model()
+    assert one.validation is not None
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    best = max(lines, key=lambda line: (line["validation_group_accuracy"], -line["validation_loss"]))
+    assert result.best_epoch == best["epoch"]
+
+    rows = one.validation.rows
+    logits = predict_rows(cast(Classifier, network), one.inputs, rows).logits
+    wells = logits.reshape(2, 4, 2, 4).mean(axis=2)  # plate, well, class: two sites a well
+    chances = np.exp(wells) / np.exp(wells).sum(axis=2, keepdims=True)
+    groups = [sorted(group) for group in design.groups]
+    arrangements = [(groups[turn], groups[1 - turn]) for turn in (0, 1)]
+    mass = [sum(chances[plate][:, held[plate]].sum() for plate in (0, 1)) for held in arrangements]
+    held = arrangements[int(np.argmax(mass))]
+    named = np.stack([np.array(held[plate])[wells[plate][:, held[plate]].argmax(axis=1)] for plate in (0, 1)])
+    assert lines[-1]["validation_group_accuracy"] == pytest.approx((named == np.arange(4)).mean())
+
+
+def test_validation_and_pool_take_the_statistics_of_plates_where_asked(tmp_path: Path) -> None:
+    strategy = Learner()
+    options = InferenceOptions(batch_norm="plate", batch_norm_minimum=8)
+    one = replace(job(strategy), inference=options)
+    train(one, tmp_path, CPU, Silent())
+    network = cast(Classifier, strategy.inference_model())
+    norm = domain_norm(options, one.screen, network)
+    assert one.validation is not None
+    expected = validate(network, one.inputs, one.validation, norm=norm)
+    last = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["validation_loss"] == pytest.approx(expected["validation_loss"], rel=1e-6)
+    assert expected["validation_loss"] != pytest.approx(
+        validate(network, one.inputs, one.validation)["validation_loss"], rel=1e-4
+    )
+    pool = predict_rows(network, one.inputs, one.unlabelled, norm=norm).logits.reshape(8, 2, 4).mean(axis=1)
+    np.testing.assert_allclose(strategy.pools[-1].scores, pool, rtol=1e-5, atol=1e-6)
+
+
+def test_jobs_that_cannot_be_trained_are_refused_before_the_first_step(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="early_stopping compares epochs by validation wells"):
+        train(replace(job(Learner(), early_stopping=1), validation=None), tmp_path, CPU, Silent())
+    without = replace(job(Learner(), batch_norm=False), inference=InferenceOptions(batch_norm="plate"))
+    with pytest.raises(ModelError, match="needs a network with batch norm"):
+        train(without, tmp_path, CPU, Silent())
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        ({"accumulate": 4}, "4 parts of at least 2 images do not fit a batch_size of 6"),
+        ({"selection": "last", "early_stopping": 1}, "early_stopping compares epochs"),
+    ],
+)
+def test_plans_that_contradict_themselves_are_refused(plan: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        TrainOptions.model_validate({"batch_size": 6, **plan})

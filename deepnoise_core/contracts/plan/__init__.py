@@ -2,15 +2,16 @@
 
 from deepnoise_core.contracts.plan.batches import BatchOptions, Domain
 from deepnoise_core.contracts.plan.data import BadImages, DataOptions, SplitOptions
-from deepnoise_core.contracts.plan.inference import InferenceOptions, TestTimeViews
+from deepnoise_core.contracts.plan.inference import BatchNormStatistics, InferenceOptions, TestTimeViews
 from deepnoise_core.contracts.plan.initial import InitialOptions, Stem
 from deepnoise_core.contracts.plan.mixing import MixingOptions
 from deepnoise_core.contracts.plan.optimization import OptimizerName, OptimizerOptions
 from deepnoise_core.contracts.plan.schedule import ScheduleName, ScheduleOptions, SchedulePiece
-from deepnoise_core.contracts.plan.training import Precision, TrainOptions
+from deepnoise_core.contracts.plan.training import Precision, Selection, TrainOptions
 
 __all__ = [
     "BadImages",
+    "BatchNormStatistics",
     "BatchOptions",
     "DataOptions",
     "Domain",
@@ -23,6 +24,7 @@ __all__ = [
     "ScheduleName",
     "ScheduleOptions",
     "SchedulePiece",
+    "Selection",
     "SplitOptions",
     "Stem",
     "TestTimeViews",

@@ -14,6 +14,7 @@ from deepnoise_core.contracts.plan.optimization import OptimizerOptions
 from deepnoise_core.contracts.plan.schedule import ScheduleOptions
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Selection = Literal["raw", "group", "loss", "last"]
 
 
 class TrainOptions(Options):
@@ -40,7 +41,17 @@ class TrainOptions(Options):
     batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="share of a batch in running statistics of batch norm; the network's own where null"
     )
+    accumulate: Annotated[int, Field(ge=1)] = Field(
+        1, description="parts of a step's batch that are learned from one by one, to save memory"
+    )
     clip_gradient: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm")
+    selection: Selection = Field(
+        "raw",
+        description="which epoch is published: of best raw or group-restricted accuracy or loss, or the last",
+    )
+    early_stopping: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="stop after this many epochs without a better one"
+    )
     precision: Precision = Field("auto", description="auto picks bf16 on a GPU that has it, else fp32")
 
     @model_validator(mode="after")
@@ -50,4 +61,19 @@ class TrainOptions(Options):
                 "unlabelled_batch_size has no meaning with batches.mix: random, where batch_size counts all "
                 "sites of a step; remove one of the two"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _every_part_has_two_images(self) -> Self:
+        if 2 * self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate: {self.accumulate} parts of at least 2 images do not fit a batch_size of "
+                f"{self.batch_size}; make one smaller or the other larger"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stopping_early_needs_a_figure(self) -> Self:
+        if self.selection == "last" and self.early_stopping is not None:
+            raise ValueError("early_stopping compares epochs, but selection: last does not; change one of them")
         return self

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise_core.contracts import Level, ReferenceWells, Role, SiteStatistics
+from deepnoise_core.contracts import Level, ReferenceWells, Role, Screen, SiteStatistics
 from deepnoise_core.contracts.errors import StatisticsError
 from deepnoise_core.data.names import some_of
 
@@ -23,6 +24,31 @@ REFERENCE_ROLES: dict[ReferenceWells, tuple[Role, ...]] = {
     "negative_controls": (Role.NEGATIVE_CONTROL,),
     "controls": (Role.NEGATIVE_CONTROL, Role.POSITIVE_CONTROL),
 }
+
+
+@dataclass(frozen=True)
+class SiteDomains:
+    """The domains and roles of N sites, without any statistics.
+
+    Attributes:
+        experiment: name of each site's experiment, [N].
+        plate: name of each site's plate, unique within its experiment only, [N].
+        cell_type: name of each site's cell type, [N].
+        role: value of `Role` of each site's well, [N].
+    """
+
+    experiment: NDArray[np.str_]
+    plate: NDArray[np.str_]
+    cell_type: NDArray[np.str_]
+    role: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, screen: Screen) -> Self:
+        """Those of a screen's sites."""
+        return cls(*(screen.column(name).astype(str) for name in ("experiment", "plate", "cell_type", "role")))
+
+    def __len__(self) -> int:
+        return len(self.role)
 
 
 @dataclass(frozen=True)
@@ -45,7 +71,7 @@ class Pools:
     Attributes:
         names: what each of the P pools is, e.g. `plate HUVEC-01/2`.
         sites: rows of the sites in each pool, ascending, int64.
-        of_row: the pool that each row is measured by, int64 [N].
+        of_row: the pool that each row is measured by, int64 [N]; -1 where none has enough sites.
         notes: one line for each group that is measured by sites beyond its own.
     """
 
@@ -55,7 +81,7 @@ class Pools:
     notes: tuple[str, ...] = ()
 
 
-def level_groups(statistics: SiteStatistics, level: Level) -> Groups:
+def level_groups(statistics: SiteStatistics | SiteDomains, level: Level) -> Groups:
     """The groups of N sites; a plate is one of its experiment."""
     if level == "screen":
         return Groups(("the screen",) if len(statistics) else (), np.zeros(len(statistics), dtype=np.int64))
@@ -94,38 +120,63 @@ def reference_pools(
     Raises:
         StatisticsError: groups have fewer sites than the minimum; says which, and how many each has.
     """
-    chosen = _reference_rows(statistics, reference)
-    own = level_groups(statistics, level)
-    own_sizes = np.bincount(own.of_row[chosen], minlength=len(own.names))
-    of_row = np.full(len(statistics), -1, dtype=np.int64)
-    names: list[str] = []
-    sites: list[NDArray[np.int64]] = []
-    notes: list[str] = []
-    for each in _LEVELS[_LEVELS.index(level) :] if wider else (level,):
-        groups = own if each == level else level_groups(statistics, each)
-        sizes = np.bincount(groups.of_row[chosen], minlength=len(groups.names))
-        served = (of_row < 0) & (sizes >= minimum)[groups.of_row]
-        used, place = np.unique(groups.of_row[served], return_inverse=True)
-        of_row[served] = len(sites) + place
-        names += [groups.names[group] for group in used]
-        sites += _members(groups, chosen, used)
-        if each != level:
-            for short, group in np.unique([own.of_row[served], groups.of_row[served]], axis=1).T:
-                notes.append(
-                    f"{own.names[short]} has {own_sizes[short]} {_WORDS[reference]}, fewer than {minimum}: "
-                    f"the {sizes[group]} of {groups.names[group]} are used"
-                )
-    if (of_row < 0).any():
-        short = np.unique(groups.of_row[of_row < 0])
+    levels = _LEVELS[_LEVELS.index(level) :] if wider else (level,)
+    pools = pools_by_level(statistics, levels, reference, minimum=minimum)
+    if (pools.of_row < 0).any():
+        groups = level_groups(statistics, levels[-1])
+        sizes = reference_sizes(statistics, groups, reference)
+        short = np.unique(groups.of_row[pools.of_row < 0])
         raise StatisticsError(
             f"{minimum} {_WORDS[reference]} are needed to measure each {level.replace('_', ' ')} by, but there "
             f"are fewer in {some_of((f'{groups.names[group]}: {sizes[group]}' for group in short), most=12)}; "
             "choose a wider level, another reference or a smaller minimum"
         )
+    return pools
+
+
+def pools_by_level(
+    statistics: SiteStatistics | SiteDomains, levels: Sequence[Level], reference: ReferenceWells, *, minimum: int
+) -> Pools:
+    """The pool of each row: that of the first of these levels with enough reference sites, or none.
+
+    Args:
+        statistics: N sites.
+        levels: from the row's own on, each wider than the one before.
+        reference: which sites count.
+        minimum: fewest sites that are enough.
+    """
+    chosen = _reference_rows(statistics, reference)
+    own = level_groups(statistics, levels[0])
+    own_sizes = reference_sizes(statistics, own, reference)
+    of_row = np.full(len(statistics), -1, dtype=np.int64)
+    names: list[str] = []
+    sites: list[NDArray[np.int64]] = []
+    notes: list[str] = []
+    for level in levels:
+        groups = own if level == levels[0] else level_groups(statistics, level)
+        sizes = reference_sizes(statistics, groups, reference)
+        served = (of_row < 0) & (sizes >= minimum)[groups.of_row]
+        used, place = np.unique(groups.of_row[served], return_inverse=True)
+        of_row[served] = len(sites) + place
+        names += [groups.names[group] for group in used]
+        sites += _members(groups, chosen, used)
+        if level != levels[0]:
+            for short, group in np.unique([own.of_row[served], groups.of_row[served]], axis=1).T:
+                notes.append(
+                    f"{own.names[short]} has {own_sizes[short]} {_WORDS[reference]}, fewer than {minimum}: "
+                    f"the {sizes[group]} of {groups.names[group]} are used"
+                )
     return Pools(tuple(names), tuple(sites), of_row, tuple(notes))
 
 
-def _reference_rows(statistics: SiteStatistics, reference: ReferenceWells) -> NDArray[np.int64]:
+def reference_sizes(
+    statistics: SiteStatistics | SiteDomains, groups: Groups, reference: ReferenceWells
+) -> NDArray[np.int64]:
+    """Reference sites of each group, int64 [G]."""
+    return np.bincount(groups.of_row[_reference_rows(statistics, reference)], minlength=len(groups.names))
+
+
+def _reference_rows(statistics: SiteStatistics | SiteDomains, reference: ReferenceWells) -> NDArray[np.int64]:
     roles = [statistics.role == role.value for role in REFERENCE_ROLES[reference]]
     return np.flatnonzero(np.logical_or.reduce(roles)).astype(np.int64)
 

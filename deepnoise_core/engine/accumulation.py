@@ -1,0 +1,59 @@
+"""Steps in parts: the gradient of a batch whose images need not fit the device at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from torch import Tensor
+
+from deepnoise_core.contracts import Batch, Losses, StepBatch, SupervisedBatch, Targets, View
+
+
+def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch]]:
+    """Parts of a batch, as equal as can be, each with its share of the labelled images.
+
+    Means over labelled images, weighted by these shares, add up to the mean over the batch. For unlabelled ones
+    that is exact where they divide as the labelled ones do. A batch that is too small for `count` parts of two
+    labelled images and an unlabelled one makes fewer.
+    """
+    supervised, pool = batch.supervised, batch.unlabelled
+    labelled, unlabelled = len(supervised.rows), 0 if pool is None else len(pool.rows)
+    count = min(count, labelled // 2, unlabelled or labelled)
+    for part in range(count):
+        own, beside = _place(labelled, part, count), _place(unlabelled, part, count)
+        classes, weights, smoothing = supervised.targets
+        named = SupervisedBatch(
+            supervised.rows[own],
+            _view(supervised.view, own),
+            Targets(classes[own], weights[own], smoothing),
+        )
+        share = (own.stop - own.start) / labelled
+        yield share, StepBatch(named, _batch(batch.labelled, own), pool and _batch(pool, beside))
+
+
+def joined_losses(parts: Sequence[tuple[float, Losses]]) -> Losses:
+    """The losses of a batch from those of its parts and their shares; for the record, without a gradient."""
+    return Losses(
+        _means([(share, losses.terms) for share, losses in parts]),
+        _means([(share, losses.logs) for share, losses in parts]),
+    )
+
+
+def _means(parts: Sequence[tuple[float, Mapping[str, Tensor]]]) -> dict[str, Tensor]:
+    totals: dict[str, Tensor] = {}
+    for share, values in parts:
+        for name, value in values.items():
+            totals[name] = share * value.detach() + totals.get(name, 0.0)
+    return totals
+
+
+def _place(size: int, part: int, count: int) -> slice:
+    return slice(size * part // count, size * (part + 1) // count)
+
+
+def _batch(batch: Batch, own: slice) -> Batch:
+    return Batch(batch.rows[own], {name: _view(view, own) for name, view in batch.views.items()})
+
+
+def _view(view: View, own: slice) -> View:
+    return View(view.images[own], None if view.condition is None else view.condition[own])
