@@ -21,10 +21,14 @@ from deepnoise_core.contracts import InferenceOptions, Level, ReferenceWells, Sc
 from deepnoise_core.contracts.errors import ImageError, ModelError
 from deepnoise_core.contracts.plan import BatchNormStatistics
 from deepnoise_core.data.names import some_of
+from deepnoise_core.data.randomness import permutation
 from deepnoise_core.data.statistics import Pools, SiteDomains, level_groups, pools_by_level, reference_sizes
 from deepnoise_core.engine.batch_norm import batch_norm_layers
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.inputs import Inputs
+
+MOST_PIXELS = 128 * 512 * 512
+"""Pixels of a channel that are shown at once: as many as of 128 sites of RxRx1, or of 8,192 sites of 64 px."""
 
 _Moments = tuple[int, Tensor, Tensor]
 """Number, mean and variance of values, by channel."""
@@ -47,15 +51,13 @@ class DomainNorm:
         pools: by row of the screen; rows without a pool are predicted with the running statistics.
         notes: one line for each domain with too few sites of its own.
         transductive: what of the screen is used, e.g. `batch statistics of test plates`; empty where nothing is.
-        chunk: sites that pass through the network at once while statistics are measured.
-        sweeps: most passes over a domain of more than one chunk.
+        most_pixels: most pixels, of a channel, that are shown at once while statistics are measured.
     """
 
     pools: Pools
     notes: tuple[str, ...]
     transductive: str
-    chunk: int = 128
-    sweeps: int = 3
+    most_pixels: int = MOST_PIXELS
 
 
 def domain_norm(
@@ -112,68 +114,50 @@ def portions_of(
     ]
 
 
-def adapt(
-    model: Classifier, inputs: Inputs, sites: NDArray[np.int64], *, chunk: int = 128, sweeps: int = 3
-) -> None:
-    """Set the statistics of every batch norm to those of what it is shown of these sites, all at once.
+def adapt(model: Classifier, inputs: Inputs, sites: NDArray[np.int64], *, most_pixels: int = MOST_PIXELS) -> None:
+    """Set the statistics of every batch norm to those of what it is shown of these sites.
 
-    Sites are taken in the order of their rows, in chunks as equal as can be. If they fit one chunk, the result is
-    what training mode has for the whole domain. Otherwise each chunk passes with its own statistics first, and
-    those are merged; in each further sweep all chunks pass with the merged ones of the sweep before. After k
-    sweeps the first k batch norms of any path are exact: what a layer is shown depends on those before it alone.
+    Sites that fit `most_pixels` are shown at once, and the result is what training mode has for the whole
+    domain. More are dealt to equal chunks, the same ones each time; a chunk is normalized by its own
+    statistics, and those of all chunks are merged. That is exact for the first batch norm, and for the others
+    as near as chunks are alike: with two chunks of 128 sites, logits of a DenseNet-121 were off by 0.2 % of
+    their spread. Further passes with the merged statistics would be exact after as many as there are layers,
+    but until then errors grow from layer to layer and from pass to pass.
 
     Args:
         model: in evaluation mode; images are shown as in evaluation, unturned.
         inputs: the path of the images.
-        sites: rows of the screen, int64 [n].
-        chunk: most sites of a chunk.
-        sweeps: most passes over the sites.
+        sites: rows of the screen, int64 [n]; their order does not matter.
+        most_pixels: of a channel, at once.
 
     Raises:
         ImageError: none of the sites can be read.
     """
-    chunks = np.array_split(np.sort(sites), -(-len(sites) // chunk))
-    layers = [layer for layer in batch_norm_layers(model) if layer.running_mean is not None]
-    for sweep in range(1 if len(chunks) == 1 else min(sweeps, len(layers))):
-        shown = _sweep(model, inputs, chunks, layers, by_chunk=sweep == 0)
-        for layer, moments in shown.items():
-            _set_statistics(layer, *_merged(moments))
-
-
-def _sweep(
-    model: Classifier,
-    inputs: Inputs,
-    chunks: Sequence[NDArray[np.int64]],
-    layers: Sequence[_BatchNorm],
-    *,
-    by_chunk: bool,
-) -> dict[_BatchNorm, list[_Moments]]:
-    """What each layer is shown of each chunk; with `by_chunk`, it normalizes each by its own moments at once."""
-    shown: dict[_BatchNorm, list[_Moments]] = {layer: [] for layer in layers}
+    height, width = (inputs.image_size,) * 2 if inputs.image_size else inputs.store.shape[1:]
+    count = -(-len(sites) // max(most_pixels // (height * width), 1))
+    mixed = np.sort(sites)[permutation(len(sites), seed=0, epoch=0, purpose="batch statistics")]
+    shown: dict[_BatchNorm, list[_Moments]] = {}
 
     def look(layer: nn.Module, arguments: tuple[Any, ...]) -> None:
+        assert isinstance(layer, _BatchNorm)  # noqa: S101 - hooked on nothing else
         values: Tensor = arguments[0].float()
         variance, mean = torch.var_mean(values, dim=[0, *range(2, values.ndim)], correction=0)
-        assert isinstance(layer, _BatchNorm)  # noqa: S101 - hooked on nothing else
-        shown[layer].append((values.numel() // values.shape[1], mean, variance))
-        if by_chunk:
-            _set_statistics(layer, mean, variance)
+        shown.setdefault(layer, []).append((values.numel() // values.shape[1], mean, variance))
+        _set_statistics(layer, mean, variance)
 
+    layers = [layer for layer in batch_norm_layers(model) if layer.running_mean is not None]
     hooks = [layer.register_forward_pre_hook(look) for layer in layers]
     try:
-        read = 0
-        for rows, pixels in inputs.read_ahead(chunks):
-            read += len(rows)
+        for rows, pixels in inputs.read_ahead(np.array_split(mixed, count)):
             if len(rows):
                 model(*inputs.clean(pixels, rows))
     finally:
         for hook in hooks:
             hook.remove()
-    if not read:
-        raise ImageError(
-            f"none of {len(np.concatenate(chunks))} sites that tell batch-norm statistics can be read"
-        )
-    return {layer: moments for layer, moments in shown.items() if moments}
+    if not shown:
+        raise ImageError(f"none of {len(sites)} sites that tell batch-norm statistics can be read")
+    for layer, moments in shown.items():
+        _set_statistics(layer, *_merged(moments))
 
 
 def _merged(moments: Sequence[_Moments]) -> tuple[Tensor, Tensor]:

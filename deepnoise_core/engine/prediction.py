@@ -63,7 +63,7 @@ def predict_rows(
     with statistics_restored(model):
         for sites, places in portions_of(rows, norm):
             if norm is not None and sites is not None:
-                adapt(model, inputs, sites, chunk=norm.chunk, sweeps=norm.sweeps)
+                adapt(model, inputs, sites, most_pixels=norm.most_pixels)
             starts = range(0, len(places), batch_size)
             chunks = [places[start : start + batch_size] for start in starts]
             images = inputs.read_ahead([rows[chunk] for chunk in chunks])

@@ -263,7 +263,8 @@ def test_devices_are_picked_by_name() -> None:
 def trained(folder: Path, **plan: object) -> dict[str, Tensor]:
     """Weights after a training without batch norm, of plain steps."""
     folder.mkdir()
-    options: dict[str, Any] = {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.0}, "schedule": {"name": "constant"}, **plan}
+    optimizer = {"name": "sgd", "lr": 0.1, "momentum": 0.0}
+    options: dict[str, Any] = {"optimizer": optimizer, "schedule": {"name": "constant"}, **plan}
     train(job(Learner(), batch_norm=False, **options), folder, CPU, Silent())
     return load_weights(folder / "checkpoints" / "last" / "student.safetensors")
 
@@ -304,7 +305,8 @@ def test_a_gradient_is_cut_to_its_largest_norm(tmp_path: Path) -> None:
 
 
 def test_training_stops_where_no_better_epoch_comes(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"epochs": 9, "optimizer": {"lr": 1e-12}, "early_stopping": 2, "batch_norm_momentum": 1e-12}
+    still = {"optimizer": {"lr": 1e-12}, "batch_norm_momentum": 1e-12}
+    options: dict[str, Any] = {"epochs": 9, "early_stopping": 2, **still}
     result = train(job(Learner(), **options), tmp_path, CPU, Silent())
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert result.stopped_early
