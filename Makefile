@@ -15,11 +15,11 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lint bench bench-data bench-semi clean
+.PHONY: help demo test lint bench bench-data bench-semi bench-ladder clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## simulate a screen, train, predict and compare, in minutes; writes ./demo (or OUT=folder)
 	@if [ -e "$(OUT)" ]; then echo "$(OUT) is there already; look at it, or: make demo OUT=another" >&2; exit 2; fi
@@ -44,6 +44,9 @@ bench-data: $(READY) ## the benchmark of loading alone, with the libraries that 
 
 bench-semi: $(READY) ## strategies on 40 labelled digits, beside loops written by hand; goes on where it stopped
 	$(PY) benchmarks/semi.py
+
+bench-ladder: $(READY) ## what each ingredient of DeepNoise is worth, an hour on two cores; goes on where it stopped
+	$(PY) benchmarks/ladder.py
 
 clean: ## remove .venv, caches and builds; runs and demos stay
 	rm -rf .venv build dist .coverage .coverage.* htmlcov

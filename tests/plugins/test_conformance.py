@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from deepnoise_core.contracts import (
@@ -39,7 +40,7 @@ from deepnoise_plugins.mean_teacher.strategy import MeanTeacher
 from deepnoise_plugins.views.augmentation import Views
 from deepnoise_plugins.views.options import DeepNoiseOptions
 from deepnoise_registry.building import build
-from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.catalogue import Catalogue, Offer
 from deepnoise_registry.discovery import discover
 from deepnoise_registry.recipes.recipe import ComponentReference
 
@@ -178,6 +179,16 @@ def test_a_report_counts_the_laws_that_were_kept() -> None:
     assert str(report) == f"strategy supervised: {len(strategies.LAWS)} laws kept"
     with pytest.raises(AssertionError, match="strategy forgetful breaks a_saved_state_continues_exactly"):
         conformance(Kind.STRATEGY, "forgetful", lambda: _ForgetfulTeacher(MeanTeacherOptions()))
+
+
+@pytest.mark.parametrize("offer", CATALOGUE.offers(), ids=lambda offer: f"{offer.kind}-{offer.qualified_name}")
+def test_options_survive_being_written_to_a_recipe(offer: Offer) -> None:
+    model = offer.component.options
+    try:
+        defaults = model()
+    except ValidationError:
+        pytest.skip("has options without a default")
+    assert model.model_validate_json(defaults.model_dump_json(), strict=True) == defaults
 
 
 @pytest.mark.parametrize("name", [offer.qualified_name for offer in CATALOGUE.offers(Kind.BACKBONE)])

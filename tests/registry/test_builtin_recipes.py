@@ -10,7 +10,14 @@ from deepnoise_core.data.simulator import PRESETS, simulate
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import compose
 from deepnoise_registry.discovery import discover_from_environment
-from deepnoise_registry.recipes import builtin_names, builtin_text, read_recipe, recipe_hash
+from deepnoise_registry.recipes import (
+    builtin_names,
+    builtin_text,
+    parse_recipe,
+    read_recipe,
+    recipe_hash,
+    recipe_to_yaml,
+)
 from deepnoise_registry.recipes.document import parse_document
 from deepnoise_registry.recipes.stages import parts_of
 
@@ -49,8 +56,15 @@ def test_each_training_of_a_recipe_goes_with_a_screen(name: str, installed: Cata
         assert used == set(part.recipe.data.cell_types or CELL_TYPES)
 
 
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_run_can_read_the_recipe_that_it_wrote(name: str, installed: Catalogue) -> None:
+    for part in parts_of(read_recipe(name, installed).recipe, CELL_TYPES):
+        again, notes = parse_recipe(recipe_to_yaml(part.recipe), "written", installed)
+        assert (again, notes) == (part.recipe, ())
+
+
 def test_published_systems_have_a_small_twin() -> None:
-    assert PUBLISHED == ["deepnoise", "wilds-erm"]
+    assert PUBLISHED == ["deepnoise", "rcic-1st", "wilds-erm"]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -106,7 +106,11 @@ class _ViewByView(NamedViews):
     @classmethod
     def _over_the_defaults(cls, value: Any, info: ValidationInfo) -> Any:
         default = cls.model_fields[str(info.field_name)].default
-        return {**default.model_dump(), **value} if isinstance(value, Mapping) else value
+        if not isinstance(value, Mapping):
+            return value
+        # Strict validation takes lists for tuples from JSON alone, and what is merged here is JSON no longer.
+        given = {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
+        return {**default.model_dump(), **given}
 
 
 _SYMMETRIES = ViewOptions(flip=0.5, turn=0.5, interpolation="nearest")
