@@ -1,8 +1,8 @@
 """DeepNoise's score ladder on a simulated screen whose truth is known: what each ingredient is worth.
 
-Run `make bench-ladder`, or `python benchmarks/ladder.py`; prints the table, and writes `ladder.json` and `ladder.png`
-to `benchmarks/results/`. Finished trainings are kept in `benchmarks/.ladder/` by the hash of recipe and screen, so that
-a run that was stopped goes on.
+Run `make bench-ladder`, or `python benchmarks/ladder.py`; prints the table, and writes `ladder.json` and
+`ladder.png` to `benchmarks/results/`. Finished trainings are kept in `benchmarks/.ladder/` by the hash of
+recipe and screen, so that a run that was stopped goes on.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def step_between(
 ) -> tuple[float, float, float]:
     """Mean gain from one rung to another, and its 95 % interval: a bootstrap over held-out experiments.
 
-    Experiments of all seeds are drawn anew together, each with both of its figures, since their wells share noise.
+    Experiments of all seeds are drawn anew together, each with both figures, since their wells share noise.
     """
     gains = np.array(
         [

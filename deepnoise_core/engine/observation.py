@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+LOSS = "loss/"
+"""What the names of losses begin with in a line of `metrics.jsonl`; other figures have other names."""
+
 
 class Advance(Protocol):
     """Reports `count` finished units of a task, and optionally a short text such as the losses."""

@@ -7,6 +7,7 @@ import time
 from torch import Tensor
 
 from deepnoise_core.contracts import Losses
+from deepnoise_core.engine.observation import LOSS
 
 
 class Tally:
@@ -24,7 +25,8 @@ class Tally:
 
     def add(self, losses: Losses, sites: int) -> None:
         """Count a step; its losses stay on their device, so that nothing waits for it."""
-        for name, value in (*losses.terms.items(), *losses.logs.items()):
+        terms = {LOSS + name: value for name, value in losses.terms.items()}
+        for name, value in (terms | dict(losses.logs)).items():
             self._sums[name] = value.detach() + self._sums.get(name, 0.0)
         self.steps += 1
         self._sites += sites
@@ -35,7 +37,7 @@ class Tally:
         return self._sites / (time.perf_counter() - self._started)
 
     def means(self) -> dict[str, float]:
-        """Mean over the steps of each loss and log, by name."""
+        """Mean over the steps of each loss, by `loss/` and its name, and of each log."""
         return {name: float(total) / self.steps for name, total in self._sums.items()}
 
     def speed(self, waited: float) -> dict[str, float]:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from deepnoise_core.engine.observation import Advance
+from deepnoise_core.engine.observation import LOSS, Advance
 
 _NOT_SHOWN = {
     "epoch",
@@ -83,14 +83,19 @@ class Terminal:
 
     def epoch(self, record: Mapping[str, float]) -> None:
         """One line an epoch."""
-        losses = [f"{name} {value:.3f}" for name, value in record.items() if name not in _NOT_SHOWN]
+        figures = [_figure(name, value) for name, value in record.items() if name not in _NOT_SHOWN]
         speed = [f"{record['sites_per_second']:.0f} sites/s", f"waited {100 * record['waiting']:.0f} %"]
-        self.note("  ".join([f"epoch {record['epoch']:>3}", *losses, *speed]))
+        self.note("  ".join([f"epoch {record['epoch']:>3}", *figures, *speed]))
 
 
 def percent(value: float | None) -> str:
     """`12.3 %`, or a dash where there is no value."""
     return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _figure(name: str, value: float) -> str:
+    """A loss at three places, and anything else with as many as it needs."""
+    return f"{name.removeprefix(LOSS)} {value:.3f}" if name.startswith(LOSS) else f"{name} {value:.4g}"
 
 
 def _is_number(text: str) -> bool:

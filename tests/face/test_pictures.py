@@ -59,7 +59,7 @@ def test_wells_of_no_class_stay_grey(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("validated", [True, False])
 def test_curves_are_drawn_with_and_without_validation(validated: bool, tmp_path: Path) -> None:
-    record = {"epoch": 1, "step": 3, "lr": 0.1, "cross_entropy": 2.0, "seconds": 1.0, "sites_per_second": 9.0}
+    record = {"epoch": 1, "step": 3, "lr": 0.1, "loss/cross_entropy": 2.0, "accepted": 900.0, "seconds": 1.0}
     if validated:
         record |= {"validation_accuracy": 0.5, "validation_loss": 1.0}
     metrics = tmp_path / "metrics.jsonl"

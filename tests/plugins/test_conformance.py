@@ -40,9 +40,10 @@ from deepnoise_plugins.mean_teacher.strategy import MeanTeacher
 from deepnoise_plugins.views.augmentation import Views
 from deepnoise_plugins.views.options import DeepNoiseOptions
 from deepnoise_registry.building import build
-from deepnoise_registry.catalogue import Catalogue, Offer
+from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.discovery import discover
 from deepnoise_registry.recipes.recipe import ComponentReference
+from deepnoise_registry.records import Offer
 
 CATALOGUE = Catalogue(discover())
 Law = Callable[[Any], None]

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from itertools import takewhile
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-_NOT_LOSSES = {
-    "epoch",
-    "step",
-    "lr",
-    "skipped_batches",
-    "consistency_ratio",
-    "ramp",
-    "matching_ratio",
-    "mask_rate",
-}
+from deepnoise_core.engine.observation import LOSS
 
 
 def draw_curves(metrics: Path, out: Path, *, title: str) -> None:
@@ -42,21 +32,15 @@ def draw_curves(metrics: Path, out: Path, *, title: str) -> None:
 
 def _draw_losses(axes: Axes, records: list[dict[str, float]]) -> None:
     epochs = [record["epoch"] for record in records]
-    for name in _losses(records):
+    for name in dict.fromkeys(name for record in records for name in record if name.startswith(LOSS)):
         values = [record.get(name, math.nan) for record in records]
-        axes.plot(epochs, values, label=f"train {name.replace('_', ' ')}")
+        axes.plot(epochs, values, label=f"train {name.removeprefix(LOSS).replace('_', ' ')}")
     if "validation_loss" in records[0]:
         validation = [record["validation_loss"] for record in records]
         axes.plot(epochs, validation, "--", color="0.35", label="validation cross entropy (wells)")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     _finish(axes, "loss")
-
-
-def _losses(records: list[dict[str, float]]) -> list[str]:
-    """Losses of any epoch; what stands from `seconds` on was not measured by steps."""
-    measured = (name for record in records for name in takewhile(lambda name: name != "seconds", record))
-    return [name for name in dict.fromkeys(measured) if name not in _NOT_LOSSES]
 
 
 def _draw_accuracy(axes: Axes, records: list[dict[str, float]]) -> None:
