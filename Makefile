@@ -15,11 +15,11 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lint bench bench-data bench-semi bench-ladder clean
+.PHONY: help demo test lint bench bench-data bench-semi bench-parity bench-ladder clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY) ## simulate a screen, train, predict and compare, in minutes; writes ./demo (or OUT=folder)
 	@if [ -e "$(OUT)" ]; then echo "$(OUT) is there already; look at it, or: make demo OUT=another" >&2; exit 2; fi
@@ -34,9 +34,9 @@ lint: $(READY) ## style, types and import rules
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
-bench: $(READY) ## every benchmark, one after another; results go to benchmarks/results
+bench: $(READY) ## the benchmarks of some minutes, one after another; results go to benchmarks/results
 	$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[dev,bench]'
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(PY) "$$script"; done
+	@set -e; for name in simulator data ema demo; do echo "== $$name"; $(PY) "benchmarks/$$name.py"; done
 
 bench-data: $(READY) ## the benchmark of loading alone, with the libraries that it compares
 	$(PY) -m pip install --disable-pip-version-check --quiet --editable '.[dev,bench]'
@@ -44,6 +44,9 @@ bench-data: $(READY) ## the benchmark of loading alone, with the libraries that 
 
 bench-semi: $(READY) ## strategies on 40 labelled digits, beside loops written by hand; goes on where it stopped
 	$(PY) benchmarks/semi.py
+
+bench-parity: $(READY) ## the weights that strategies end in, beside those of USB's code, which this fetches
+	$(PY) benchmarks/semilearn_parity.py
 
 bench-ladder: $(READY) ## what each ingredient of DeepNoise is worth, an hour on two cores; goes on where it stopped
 	$(PY) benchmarks/ladder.py

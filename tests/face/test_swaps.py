@@ -1,6 +1,6 @@
-"""Every backbone family with every strategy and normalizer, swapped by overrides alone."""
+"""Backbone families, strategies and normalizers, swapped by overrides alone: each of them, and many together."""
 
-from itertools import product
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,17 @@ import pytest
 import deepnoise as dn
 from deepnoise_core.contracts import Screen
 
-BACKBONES = ("densenet121", "efficientnet_b0", "timm")
-STRATEGIES = ("supervised", "mean-teacher")
-NORMALIZERS = ("none", "z-score", "percentile", "flat-field")
+LARGE = ("densenet121", "efficientnet_b0", "xception")
+NORMALIZERS = tuple(offer.name for offer in dn.components("normalizer"))
+STRATEGIES = tuple(offer.name for offer in dn.components("strategy"))
+AUGMENTATIONS = dict.fromkeys(
+    ("fixmatch", "freematch", "noisy-student", "plate-aligned", "pseudo-label", "softmatch", "uda"), "weak-strong"
+)
+SWAPS = [
+    *zip(cycle(["timm"]), STRATEGIES, cycle(NORMALIZERS)),
+    *zip(cycle(["timm"]), STRATEGIES, cycle(NORMALIZERS[3:] + NORMALIZERS[:3])),
+    *zip(LARGE, ("mean-teacher", "supervised", "mean-teacher-pseudo"), NORMALIZERS[:3], strict=True),
+]
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +27,12 @@ def screen() -> Screen:
     return dn.simulate("tiny")
 
 
-@pytest.mark.parametrize(("backbone", "strategy", "normalizer"), [*product(BACKBONES, STRATEGIES, NORMALIZERS)])
+@pytest.mark.parametrize(("backbone", "strategy", "normalizer"), SWAPS)
 def test_any_combination_trains_two_steps_and_predicts(
     backbone: str, strategy: str, normalizer: str, screen: Screen, tmp_path: Path
 ) -> None:
     sets = [f"backbone.name={backbone}", f"strategy.name={strategy}", f"normalizer.name={normalizer}"]
+    sets.append(f"augmentation={AUGMENTATIONS.get(strategy, 'deepnoise')}")
     small = ["backbone.options.model=test_resnet"] if backbone == "timm" else []
     recipe = dn.load_recipe("tiny", sets=[*sets, *small, "train.max_steps=2", "train.batch_size=8"])
     run = dn.train(recipe, screen, tmp_path / "run", device="cpu")
