@@ -39,14 +39,14 @@ def _draw_losses(axes: Axes, records: list[dict[str, float]]) -> None:
         validation = [record["validation_loss"] for record in records]
         axes.plot(epochs, validation, "--", color="0.35", label="validation cross entropy (wells)")
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     _finish(axes, "loss")
 
 
 def _draw_accuracy(axes: Axes, records: list[dict[str, float]]) -> None:
     if "validation_accuracy" not in records[0]:
         axes.text(0.5, 0.5, "no validation wells", ha="center", transform=axes.transAxes, color="0.4")
-        _finish(axes, "validation accuracy")
+        axes.set_axis_off()
         return
     epochs = [record["epoch"] for record in records]
     values = [record["validation_accuracy"] for record in records]
