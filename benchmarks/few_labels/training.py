@@ -46,14 +46,17 @@ def trained(
     lr: float,
     epochs: int,
     steps_per_epoch: int,
+    started: Callable[[], None] = lambda: None,
 ) -> Iterator[Losses]:
     """Train a student as the engine would; the losses of each step.
 
     Args:
         batches: makes the batch of a step.
         predictor: predicts the pool at the end of each epoch, if the strategy asks.
+        started: called once the strategy has started.
     """
     strategy.start(student, pool)
+    started()
     optimizer = sgd(student, lr)
     for step in range(epochs * steps_per_epoch):
         progress = Progress(step // steps_per_epoch, step, epochs, steps_per_epoch)
