@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         pack,
         simulate,
         train,
+        write_profiles,
     )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "pack",
     "simulate",
     "train",
+    "write_profiles",
 ]
 
 

@@ -17,6 +17,8 @@ from deepnoise_registry.recipes.recipe import ComponentReference, Recipe
 from deepnoise_registry.records import Offer
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from deepnoise.ensembles import Ensemble
     from deepnoise.model import Model
     from deepnoise.series import Series
@@ -41,6 +43,7 @@ __all__ = [
     "pack",
     "simulate",
     "train",
+    "write_profiles",
 ]
 
 
@@ -170,6 +173,22 @@ def evaluate(predictions: str | Path, screen: Screen | str | Path | None = None)
 
     opened = open_screen(screen) if isinstance(screen, str | Path) else screen
     return evaluate_folder(Path(predictions), installed(), opened)
+
+
+def write_profiles(
+    predictions: str | Path, out: str | Path, *, screen: Screen | str | Path | None = None
+) -> pl.DataFrame:
+    """Write a folder of predictions as one table for pycytominer, copairs or scanpy, one row a well.
+
+    Args:
+        predictions: the folder.
+        out: a `.parquet`, `.csv` or `.h5ad` file, which must not exist yet.
+        screen: the screen that they were made from, open or the path of one, where it is no longer there.
+    """
+    from deepnoise.handover import write_profiles as write
+
+    opened = open_screen(screen) if isinstance(screen, str | Path) else screen
+    return write(Path(predictions), Path(out), installed(), opened)
 
 
 def _recipe(recipe: Recipe | str | Path) -> Recipe:

@@ -13,6 +13,7 @@ from deepnoise.commands import (
     evaluate,
     plugins,
     predict,
+    profiles,
     recipe,
     screen,
     simulate,
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, simulate, train, predict, evaluate, components, doctor):
+for command in (demo, simulate, train, predict, evaluate, profiles, components, doctor):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.run)
 app.add_typer(components.component, name="component")
 app.add_typer(plugins.app, name="plugins")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,15 +43,23 @@ def evaluate_folder(path: Path, catalogue: Catalogue, screen: Screen | None = No
         PredictionsError: the folder is malformed, no well has a label, or the screen lacks a predicted well.
     """
     predictions, provenance = read_predictions(path)
-    if screen is None:
-        source = str(provenance["screen"])
-        if "://" not in source and not Path(source).exists():
-            raise PredictionsError(f"{path}: its screen {source} is not there; name it with --screen")
-        reader = ComponentReference(
-            name=str(provenance["reader"]), options=dict(provenance.get("reader_options", {}))
-        )
-        screen = open_screen(source, catalogue, reader)
-    return evaluate_predictions(predictions, screen, str(provenance["target"]))
+    opened = predicted_screen(path, provenance, catalogue) if screen is None else screen
+    return evaluate_predictions(predictions, opened, str(provenance["target"]))
+
+
+def predicted_screen(path: Path, provenance: Mapping[str, Any], catalogue: Catalogue) -> Screen:
+    """The screen that a folder of predictions was made from, opened as it was then.
+
+    Raises:
+        PredictionsError: the screen is no longer where it was.
+    """
+    source = str(provenance["screen"])
+    if "://" not in source and not Path(source).exists():
+        raise PredictionsError(f"{path}: its screen {source} is not there; name it with --screen")
+    reader = ComponentReference(
+        name=str(provenance["reader"]), options=dict(provenance.get("reader_options", {}))
+    )
+    return open_screen(source, catalogue, reader)
 
 
 def evaluate_predictions(predictions: Predictions, screen: Screen, target: str) -> Evaluation:

@@ -29,7 +29,7 @@ from deepnoise_registry.building import build
 from deepnoise_registry.bundles import MANIFEST, Bundle, read_bundle
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import compose_postprocessors
-from deepnoise_registry.recipes.recipe import Recipe
+from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
 
 PartName = Literal["all", "train", "validation", "test"]
 
@@ -197,6 +197,7 @@ class Model:
             "model": bundle.manifest.name,
             "bundle": str(bundle.path.resolve()),
             "manifest_sha256": sha256_of(bundle.path / MANIFEST),
+            "recipe_sha256": recipe_hash(bundle.recipe),
             "split": bundle.manifest.training["split"],
             "trained_transductively_on": bundle.manifest.training["transductive"],
         }
