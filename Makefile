@@ -15,7 +15,7 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test lint bench bench-data bench-semi bench-parity bench-ladder clean
+.PHONY: help demo test coverage lint bench bench-data bench-semi bench-parity bench-ladder clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -25,7 +25,10 @@ demo: $(READY) ## simulate a screen, train, predict and compare, in minutes; wri
 	@if [ -e "$(OUT)" ]; then echo "$(OUT) is there already; look at it, or: make demo OUT=another" >&2; exit 2; fi
 	@$(PY) -m deepnoise demo --out "$(OUT)"
 
-test: lint ## everything that must hold: lint, then all tests with coverage
+test: lint ## everything that must hold: lint, then all tests
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci
+
+coverage: $(READY) ## all tests once more, to see which lines none of them runs; that takes nearly twice as long
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci --cov --cov-report=term
 
 lint: $(READY) ## style, types and import rules

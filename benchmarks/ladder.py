@@ -57,7 +57,9 @@ def main() -> None:
 def rows(heights: list[list[Height]]) -> list[dict[str, object]]:
     """Each rung's figures, and its gain over the rung that it stands on."""
     made, below = [], None
+    by_name = {rung.name: own for rung, own in zip(RUNGS, heights, strict=True)}
     for rung, own in zip(RUNGS, heights, strict=True):
+        lower = by_name[rung.over] if rung.over else below
         made.append(
             {
                 "name": rung.name,
@@ -66,7 +68,8 @@ def rows(heights: list[list[Height]]) -> list[dict[str, object]]:
                 "sets": list(rung.sets),
                 "folds": rung.folds,
                 **{stage: [one.accuracy[stage] for one in own] for stage in STAGES},
-                "gain": None if below is None or rung.beside else gain(below, own, "raw", "raw"),
+                "gain": None if lower is None else gain(lower, own, "raw", "raw"),
+                "over": rung.over,
                 "seconds": float(np.mean([one.seconds for one in own])),
             }
         )
@@ -87,7 +90,7 @@ def show(made: list[dict[str, object]], seeds: int) -> None:
             str(row["name"]),
             *(spread(row[stage]) for stage in STAGES),  # type: ignore[arg-type]
             signed(row["gain"]) if row["gain"] else "",  # type: ignore[arg-type]
-            f"{row['published']} %" if row["published"] else "",
+            f"{row['published']:g} %" if row["published"] else "",
             f"{row['seconds']:.0f} s",
         ]
         for row in made

@@ -19,7 +19,8 @@ class Rung:
         published: the score that the slides give for this step, in percent; None where they give none.
         folds: networks whose logits are averaged, each selected on another fold.
         views: copies of each image over which predictions are averaged.
-        beside: whether it is another way to the same height rather than a step of the climb.
+        beside: whether it is no step of the climb, but another way up, or a check of why a step is flat.
+        over: name of the rung that its gain is measured from; the step below it where None.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Rung:
     folds: int = 1
     views: TestTimeViews = "none"
     beside: bool = False
+    over: str | None = None
 
 
 def _level(level: str) -> str:
@@ -38,6 +40,7 @@ _PLATE = (_level("plate"),)
 _MARGIN = (*_PLATE, "head=arcface")
 # The published decays count epochs of some 1,100 steps; an epoch of the ladder has some 20.
 _DECAY = "strategy.options.decay=[[0,0.5],[1,0.9],[10,0.98]]"
+_CONSTANT = "train.schedule.name=constant"
 _TEACHER = (*_MARGIN, "strategy=mean-teacher", _DECAY)
 _PSEUDO = (*_MARGIN, "strategy=mean-teacher-pseudo", _DECAY)
 
@@ -51,9 +54,12 @@ RUNGS = (
         ("train.batches.domain=plate", "inference.batch_norm=plate"),
         70.0,
         beside=True,
+        over="baseline: one scale for the screen",
     ),
     Rung("+ ArcFace", _MARGIN, 85.0),
     Rung("+ mean teacher", _TEACHER, 90.0),
+    Rung("constant rate, ArcFace", (*_MARGIN, _CONSTANT), beside=True, over="+ ArcFace"),
+    Rung("constant rate, mean teacher", (*_TEACHER, _CONSTANT), beside=True, over="constant rate, ArcFace"),
     Rung("+ pseudo-labels", _PSEUDO, 95.0),
     Rung(f"+ {FOLDS} folds, 8 views", _PSEUDO, 99.6, folds=FOLDS, views="dihedral"),
 )

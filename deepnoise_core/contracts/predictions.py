@@ -41,6 +41,8 @@ class Predictions:
         notes: one line for each thing a reader of the result must know.
         facts: columns that post-processors add about each row, e.g. `arrangement`, [N].
         raw_scores: the scores before any class was excluded, float32 [N, K]; None where `scores` are those.
+        temperature: what wells' logits are divided by before a probability is read from them, as fitted on
+            validation wells; None where nothing was fitted. `scores` are never divided.
     """
 
     ids: Mapping[str, NDArray[Any]]
@@ -52,6 +54,7 @@ class Predictions:
     notes: tuple[str, ...] = ()
     facts: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     raw_scores: NDArray[np.float32] | None = None
+    temperature: float | None = None
 
     def __len__(self) -> int:
         return len(self.scores)

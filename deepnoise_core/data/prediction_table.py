@@ -6,12 +6,12 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -35,7 +35,8 @@ def to_frame(predictions: Predictions) -> pl.DataFrame:
     """One row a well (or site): ids, the label of each stage, confidence, margin, and facts.
 
     `raw`, `group` and `assigned` are class names, null where a stage is absent or leaves a well unassigned.
-    `confidence` is the softmax probability of the raw label, `margin` its lead in log-probability.
+    `confidence` is the softmax probability of the raw label, `margin` its lead in log-probability, both at the
+    predictions' temperature.
 
     Raises:
         PredictionsError: two columns have one name, or a column is neither text, numbers nor booleans.
@@ -86,6 +87,7 @@ def write_predictions(predictions: Predictions, out: Path, *, provenance: Mappin
             facts={name: column.dtype.str for name, column in predictions.facts.items()},
             transductive=predictions.transductive,
             notes=predictions.notes,
+            temperature=predictions.temperature,
             provenance=dict(provenance),
             sha256={file.name: sha256_of(file) for file in sorted(folder.iterdir())},
         )
@@ -117,6 +119,7 @@ def read_predictions(path: Path) -> tuple[Predictions, dict[str, Any]]:
             embeddings=_read_embeddings(path) if EMBEDDINGS in record.sha256 else None,
             transductive=record.transductive,
             notes=record.notes,
+            temperature=record.temperature,
             facts={name: table[name].to_numpy().astype(dtype) for name, dtype in record.facts.items()},
         )
     except (KeyError, TypeError, ValueError, OSError, SafetensorError, pl.exceptions.PolarsError) as error:
@@ -140,6 +143,7 @@ class _Record(BaseModel):
     facts: dict[str, str]
     transductive: tuple[str, ...]
     notes: tuple[str, ...]
+    temperature: Annotated[float, Field(gt=0)] | None = None
     provenance: dict[str, Any]
     sha256: dict[str, str]
 

@@ -32,8 +32,8 @@ def best_class(scores: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
 
 
 def confidence(predictions: Predictions) -> NDArray[np.float64]:
-    """Softmax probability of each row's raw label, float64 [N]."""
-    scores = log_probabilities(predictions.unrestricted)
+    """Softmax probability of each row's raw label at the predictions' temperature, float64 [N]."""
+    scores = log_probabilities(predictions.unrestricted / (predictions.temperature or 1.0))
     highest: NDArray[np.float64] = np.exp(scores.max(axis=1, initial=-np.inf))
     return highest
 
@@ -41,9 +41,9 @@ def confidence(predictions: Predictions) -> NDArray[np.float64]:
 def margin(predictions: Predictions) -> NDArray[np.float64]:
     """Log-probability of the best class less that of the second, before any class was excluded, [N].
 
-    Infinite where a row allows one class alone, 0 where it allows none.
+    At the predictions' temperature. Infinite where a row allows one class alone, 0 where it allows none.
     """
-    return lead(log_probabilities(predictions.unrestricted))
+    return lead(log_probabilities(predictions.unrestricted / (predictions.temperature or 1.0)))
 
 
 def lead(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,14 @@ from numpy.typing import NDArray
 
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.contracts.predictions import UNASSIGNED, Predictions, Stage
-from deepnoise_core.data.names import natural_key
+from deepnoise_core.data.names import natural_key, some_of
+from deepnoise_core.evaluation.calibration import Calibration, calibration
+from deepnoise_core.evaluation.flips import Flips, flips_by_stage
+from deepnoise_core.evaluation.intervals import Interval, experiment_interval
+from deepnoise_core.evaluation.protocols import Protocol
 
 BREAKDOWNS = ("cell_type", "experiment", "plate")
+TOP = (1, 5)
 
 Truth = NDArray[Any] | Mapping[str, str | None]
 """Class name of each row [N], or by `well_id`; None, an empty name or no entry where it is unknown."""
@@ -27,15 +33,15 @@ class StageAccuracy:
     Attributes:
         accuracy: share of wells named rightly; a well without a class is named wrongly. NaN without wells.
         balanced: mean over classes of the share of their wells named rightly. NaN without wells.
-        top5: share of wells whose class is among the five best scored; None where the stage has no scores of
-            its own, as assignment has not, or where five are all classes.
+        top: k → share of wells whose class is among the k best scored; None where the stage has no scores of its
+            own, as assignment has not, or where k are all classes.
         chance: accuracy of guessing among the classes that the stage's scores allow. NaN without wells.
         unassigned: wells that the stage leaves without a class.
     """
 
     accuracy: float
     balanced: float
-    top5: float | None
+    top: Mapping[int, float | None]
     chance: float
     unassigned: int
 
@@ -46,7 +52,8 @@ class Evaluation:
 
     Attributes:
         unit: `well` or `site`; what a row is.
-        protocol: `custom`: figures compare only with others of the same split, unit and classes.
+        protocol: which rules were kept; figures of different protocols do not compare, and those of `custom`
+            only where the wells and classes are the same.
         wells: rows that count.
         classes: number of classes K.
         chance: 1/K, the accuracy of guessing.
@@ -56,10 +63,14 @@ class Evaluation:
         by: column → value → {"wells": n, stage: accuracy}; plates are named EXPERIMENT/PLATE.
         transductive: what was used beyond each well's own images.
         notes: what a reader of the figures must know.
+        intervals: stage → 95 % interval of its accuracy over experiments; empty where there is one experiment.
+        flips: stage → what it changed of the stage before it.
+        calibration: how far confidence can be trusted, at the temperature of the predictions; None without wells.
+        uncalibrated: the same of the logits as they are; None where there is no temperature.
     """
 
     unit: str
-    protocol: str
+    protocol: Protocol
     wells: int
     classes: int
     chance: float
@@ -69,37 +80,46 @@ class Evaluation:
     by: Mapping[str, Mapping[str, Mapping[str, float]]]
     transductive: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    intervals: Mapping[Stage, Interval] = field(default_factory=dict)
+    flips: Mapping[Stage, Flips] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    uncalibrated: Calibration | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields in JSON types; figures without a value are None."""
-        stages = {
-            stage.value: {name: _plain(value) for name, value in asdict(one).items()}
-            for stage, one in self.stages.items()
-        }
-        lists = {"transductive": list(self.transductive), "notes": list(self.notes)}
-        return {**asdict(self), "stages": stages, **lists}
+        """All fields in JSON types; figures without a finite value are None."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
 
 
-def accuracy_by_stage(predictions: Predictions, truth: Truth) -> Evaluation:
+def accuracy_by_stage(
+    predictions: Predictions, truth: Truth, *, top: Sequence[int] = TOP, seed: int = 0
+) -> Evaluation:
     """Compare each stage's labels with the truth.
 
     Args:
         predictions: N wells or sites.
         truth: their class names.
+        top: the numbers k of best scored classes among which a well's own is looked for.
+        seed: of the draws of experiments.
 
     Raises:
-        PredictionsError: the truth is not of N rows.
+        PredictionsError: the truth is not of N rows, a row comes twice, or a score is not a number.
     """
+    _require_sound(predictions)
     names = _aligned(truth, predictions)
     index = {name: number for number, name in enumerate(predictions.classes)}
     known = np.array([name not in (None, "") for name in names], dtype=bool)
     labels = np.array([index.get(name, -1) for name in names], dtype=np.int64)
     counted = np.flatnonzero(labels >= 0)
     truths = labels[counted]
-    hits = {stage: given[counted] == truths for stage, given in predictions.stages.items()}
+    stages = {stage: given[counted] for stage, given in predictions.stages.items()}
+    hits = {stage: given == truths for stage, given in stages.items()}
+    experiments, raw = _names(predictions, "experiment")[counted], predictions.unrestricted[counted]
+    temperature = predictions.temperature
+    intervals = {stage: experiment_interval(hit, experiments, seed=seed) for stage, hit in hits.items()}
     return Evaluation(
         unit="site" if predictions.per_site else "well",
-        protocol="custom",
+        protocol=Protocol.CUSTOM,
         wells=len(counted),
         classes=len(predictions.classes),
         chance=1.0 / len(predictions.classes),
@@ -109,16 +129,38 @@ def accuracy_by_stage(predictions: Predictions, truth: Truth) -> Evaluation:
             stage: StageAccuracy(
                 accuracy=_mean(hit),
                 balanced=_balanced(hit, truths),
-                top5=_top5(_scores_of(stage, predictions)[counted], truths, stage),
+                top=_top(_scores_of(stage, predictions)[counted], truths, stage, top),
                 chance=_chance(_scores_of(stage, predictions)[counted]),
-                unassigned=int((predictions.stages[stage][counted] == UNASSIGNED).sum()),
+                unassigned=int((stages[stage] == UNASSIGNED).sum()),
             )
             for stage, hit in hits.items()
         },
         by={column: _breakdown(_names(predictions, column)[counted], hits) for column in BREAKDOWNS},
         transductive=predictions.transductive,
         notes=predictions.notes,
+        intervals={stage: interval for stage, interval in intervals.items() if interval is not None},
+        flips=flips_by_stage(stages, truths),
+        calibration=calibration(raw, truths, temperature) if len(truths) else None,
+        uncalibrated=calibration(raw, truths) if len(truths) and temperature is not None else None,
     )
+
+
+def _require_sound(predictions: Predictions) -> None:
+    """Refuse what would be counted twice, or compared with nothing."""
+    ids = predictions.ids["site_id" if predictions.per_site else "well_id"]
+    _, first = np.unique(ids.astype(str), return_index=True)
+    twice = np.delete(ids, first)
+    if len(twice):
+        raise PredictionsError(
+            f"{len(twice)} rows are of a {'site' if predictions.per_site else 'well'} that has one already, such "
+            f"as {some_of(twice.tolist(), most=1)}; keep one row of each"
+        )
+    bad = np.isnan(predictions.unrestricted).any(axis=1) | np.isnan(predictions.scores).any(axis=1)
+    if bad.any():
+        raise PredictionsError(
+            f"the scores of {bad.sum()} of the {len(bad)} rows are not numbers (NaN), such as those of "
+            f"{some_of(ids[bad].tolist(), most=1)}; predict again, with a network whose loss is a number"
+        )
 
 
 def _aligned(truth: Truth, predictions: Predictions) -> list[Any]:
@@ -142,15 +184,16 @@ def _balanced(hit: NDArray[np.bool_], labels: NDArray[np.int64]) -> float:
     return _mean(np.bincount(own, weights=hit) / np.bincount(own))
 
 
-def _top5(scores: NDArray[np.float32], labels: NDArray[np.int64], stage: Stage) -> float | None:
+def _top(
+    scores: NDArray[np.float32], labels: NDArray[np.int64], stage: Stage, numbers: Sequence[int]
+) -> dict[int, float | None]:
     """Ties go to the class that comes first, as in the best class."""
     classes = scores.shape[1]
-    if stage is Stage.ASSIGNED or classes <= 5:
-        return None
     own = scores[np.arange(len(labels)), labels][:, None]
     earlier = np.arange(classes)[None, :] < labels[:, None]
     rank = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
-    return _mean((rank < 5) & np.isfinite(own[:, 0]))
+    reached = {k: _mean((rank < k) & np.isfinite(own[:, 0])) for k in numbers}
+    return {k: None if stage is Stage.ASSIGNED or k >= classes else share for k, share in reached.items()}
 
 
 def _chance(scores: NDArray[np.float32]) -> float:
@@ -177,4 +220,10 @@ def _breakdown(names: NDArray[Any], hits: Mapping[Stage, NDArray[np.bool_]]) -> 
 
 
 def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(one) for one in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -127,7 +127,7 @@ def take_rows(predictions: Predictions, rows: NDArray[np.int64]) -> Predictions:
 def print_evaluation(evaluation: Evaluation) -> None:
     """Tables for a terminal: stages first, then cell types and experiments."""
     rows = [
-        [stage.value, _STAGE_MEANS[stage], percent(one.accuracy), percent(one.balanced), percent(one.top5)]
+        [stage.value, _STAGE_MEANS[stage], percent(one.accuracy), percent(one.balanced), percent(one.top[5])]
         for stage, one in evaluation.stages.items()
     ]
     rows.append(["chance", f"one of {evaluation.classes}", percent(evaluation.chance), "", ""])

@@ -74,8 +74,8 @@ def test_figures_agree_with_counting_by_hand(rows: int, seed: int) -> None:
             CLASSES.index(truth[row]) in best[row] and scores[row, CLASSES.index(truth[row])] > -np.inf
             for row in counted
         ]
-        assert evaluation.stages[stage].top5 == pytest.approx(np.mean(reached))
-    assert evaluation.stages[Stage.ASSIGNED].top5 is None
+        assert evaluation.stages[stage].top[5] == pytest.approx(np.mean(reached))
+    assert evaluation.stages[Stage.ASSIGNED].top[5] is None
     assert evaluation.stages[Stage.RAW].chance == evaluation.chance == 1 / 8
     assert evaluation.stages[Stage.GROUP].chance == 1 / 4
 
@@ -90,7 +90,7 @@ def test_balance_counts_classes_not_wells() -> None:
 def test_constant_scores_earn_no_top5() -> None:
     predictions = replace(simulated(8, 0), raw_scores=np.zeros((8, 8), np.float32))
     truth = np.array(CLASSES, dtype=object)
-    assert accuracy_by_stage(predictions, truth).stages[Stage.RAW].top5 == 5 / 8
+    assert accuracy_by_stage(predictions, truth).stages[Stage.RAW].top[5] == 5 / 8
 
 
 def test_top5_of_five_classes_says_nothing() -> None:
@@ -98,7 +98,7 @@ def test_top5_of_five_classes_says_nothing() -> None:
     predictions = replace(
         simulated(2, 0), classes=CLASSES[:5], scores=scores, raw_scores=None, stages={Stage.RAW: np.zeros(2, int)}
     )
-    assert accuracy_by_stage(predictions, {}).stages[Stage.RAW].top5 is None
+    assert accuracy_by_stage(predictions, {}).stages[Stage.RAW].top[5] is None
 
 
 def test_truth_by_well_equals_truth_by_row() -> None:

@@ -1,0 +1,85 @@
+"""Linear probes: what can be read off embeddings of wells that the probe has never seen.
+
+A linear discriminant with one pooled covariance, shrunk towards a multiple of the identity as far as Ledoit and Wolf
+(Journal of Multivariate Analysis 2004) say, so that turning or scaling an embedding changes nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import pinvh
+from sklearn.covariance import ledoit_wolf_shrinkage
+
+from deepnoise_core.data.randomness import permutation
+
+FOLDS = 32
+"""Most parts that perturbations are left out in; each by itself where there are no more."""
+
+_ROWS = 4096
+
+
+def left_out_hits(
+    values: NDArray[np.float64], label: NDArray[np.int64], group: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Whether a probe that learned from all other groups names each row rightly.
+
+    Args:
+        values: centred embeddings, [n, F].
+        label: what is told, [n].
+        group: what is left out as a whole, [n].
+
+    Returns:
+        1 or 0, and NaN for rows whose label the other groups do not have, [n].
+    """
+    hits = np.full(len(values), np.nan)
+    for number in np.unique(group):
+        tested = group == number
+        known = np.unique(label[~tested])
+        rows = np.flatnonzero(tested & np.isin(label, known))
+        if len(known) > 1 and len(rows):
+            probe = Discriminant(values[~tested], np.searchsorted(known, label[~tested]))
+            hits[rows] = known[probe.predict(values[rows])] == label[rows]
+    return hits
+
+
+def folds_of(label: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """The fold of each row, [n]; rows of one label share it."""
+    number = int(label.max()) + 1
+    return permutation(number, seed, 0, "folds of perturbations")[label] % FOLDS
+
+
+def chance(hits: NDArray[np.float64], label: NDArray[np.int64]) -> float:
+    """How often always naming the commonest label is right; one of all labels, where they are alike frequent."""
+    asked = label[~np.isnan(hits)]
+    return float(np.bincount(asked).max() / len(asked)) if len(asked) else np.nan
+
+
+class Discriminant:
+    """A linear discriminant of rows [n, F] with labels 0 to K - 1, all of which occur.
+
+    Attributes:
+        shrinkage: share of the covariance that is replaced by its mean variance.
+    """
+
+    def __init__(self, values: NDArray[np.float64], label: NDArray[np.int64]) -> None:
+        means = group_sums(values, label) / np.bincount(label)[:, None]
+        residuals = values - means[label]
+        self.shrinkage = float(ledoit_wolf_shrinkage(residuals, assume_centered=True))
+        covariance = residuals.T @ residuals / len(residuals)
+        ridge = self.shrinkage * np.trace(covariance) / len(covariance)
+        inverse = pinvh((1 - self.shrinkage) * covariance + ridge * np.eye(len(covariance)))
+        self._directions = inverse @ means.T
+        self._levels = np.log(np.bincount(label) / len(label)) - np.sum(means.T * self._directions, axis=0) / 2
+
+    def predict(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        """The most probable label of each row, [n]."""
+        parts = [values[start : start + _ROWS] for start in range(0, len(values), _ROWS)]
+        return np.concatenate([np.argmax(part @ self._directions + self._levels, axis=1) for part in parts])
+
+
+def group_sums(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The sum of the rows [n, F] of each group from 0, [G, F]."""
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
+    return np.add.reduceat(values[order], starts, axis=0)

@@ -1,0 +1,100 @@
+"""Intervals by drawing whole experiments, since wells of one experiment share its luck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+DRAWS = 200
+"""Bootstrap samples behind an interval."""
+
+SAID = f"95 % of {DRAWS} bootstrap samples of experiments; probes are not trained and neighbours not sought anew"
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A figure, its bootstrap samples and its null value.
+
+    Attributes:
+        value: NaN where it cannot be measured.
+        draws: float64 [DRAWS]; NaN where there is one experiment.
+        null: what an embedding without information gets.
+    """
+
+    value: float
+    draws: NDArray[np.float64]
+    null: float
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """The experiment of each row, and how often each sample holds it.
+
+    Attributes:
+        of_row: int64 [n].
+        counts: float64 [DRAWS, E].
+    """
+
+    of_row: NDArray[np.int64]
+    counts: NDArray[np.float64]
+
+    def mean(
+        self, values: NDArray[np.float64], null: float, weights: NDArray[np.float64] | None = None
+    ) -> Sampled:
+        """The weighted mean of the rows [n] that are not NaN."""
+        known = ~np.isnan(values)
+        weights = known.astype(np.float64) if weights is None else np.where(known, weights, 0.0)
+        size = self.counts.shape[1]
+        sums = np.bincount(self.of_row, weights * np.where(known, values, 0.0), minlength=size)
+        norms = np.bincount(self.of_row, weights, minlength=size)
+        if not known.any():
+            return self.unknown()
+        return self._sampled(
+            float(sums.sum() / norms.sum()), _ratio(self.counts @ sums, self.counts @ norms), null
+        )
+
+    def median(self, values: NDArray[np.float64], null: float) -> Sampled:
+        """The median of rows [n]."""
+        order = np.argsort(values, kind="stable")
+        ranked, owner = values[order], self.of_row[order]
+        draws = np.empty(len(self.counts))
+        for number, counts in enumerate(self.counts):
+            below = np.cumsum(counts[owner])
+            draws[number] = ranked[np.searchsorted(below, below[-1] / 2)]
+        return self._sampled(float(np.median(values)), draws, null)
+
+    def each(self, statistic: Callable[[NDArray[np.float64]], float], null: float) -> Sampled:
+        """A statistic of the rows' weights [n], computed for every sample."""
+        draws = np.array([statistic(counts[self.of_row]) for counts in self.counts])
+        return self._sampled(statistic(np.ones(len(self.of_row))), draws, null)
+
+    def unknown(self) -> Sampled:
+        """A figure that cannot be measured."""
+        return Sampled(np.nan, np.full(len(self.counts), np.nan), np.nan)
+
+    def _sampled(self, value: float, draws: NDArray[np.float64], null: float) -> Sampled:
+        single = self.counts.shape[1] < 2
+        return Sampled(value, np.full(len(draws), np.nan) if single else draws, null)
+
+
+def sample_experiments(experiment: NDArray[np.int64], seed: int) -> Experiments:
+    """Draw as many experiments as there are, with replacement, `DRAWS` times."""
+    number = int(experiment.max()) + 1
+    counts = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), size=DRAWS)
+    return Experiments(experiment, counts.astype(np.float64))
+
+
+def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
+    """The ends of the central 95 %, of the draws that are numbers."""
+    known = draws[~np.isnan(draws)]
+    if not len(known):
+        return np.nan, np.nan
+    low, high = np.quantile(known, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)
