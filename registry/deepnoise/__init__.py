@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deepnoise.api import (
         assign_plates,
+        baseline,
         components,
         compose,
         ensemble,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "assign_plates",
+    "baseline",
     "components",
     "compose",
     "ensemble",

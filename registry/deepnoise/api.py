@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from deepnoise.listing import kind_named
-from deepnoise_core.contracts import Screen
+from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.data.plates import assign_plates
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.discovery import discover_from_environment
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "assign_plates",
+    "baseline",
     "components",
     "compose",
     "ensemble",
@@ -173,6 +174,34 @@ def evaluate(predictions: str | Path, screen: Screen | str | Path | None = None)
 
     opened = open_screen(screen) if isinstance(screen, str | Path) else screen
     return evaluate_folder(Path(predictions), installed(), opened)
+
+
+def baseline(
+    embeddings: str | Path,
+    metadata: str | Path,
+    out: str | Path,
+    *,
+    target: str = "perturbation",
+    leave_out: Literal["experiment", "plate"] = "experiment",
+    features: str | None = None,
+    corrections: Sequence[str] = (),
+) -> Predictions:
+    """Score precomputed embeddings by the class means of all other experiments, and write them as predictions.
+
+    Args:
+        embeddings: CSV or Parquet table, a row a site or well.
+        metadata: their screen, or a table of its sites or wells; images are not needed.
+        out: folder to write, which must not exist yet.
+        target: column whose values are the classes.
+        leave_out: what is scored by all others: an experiment, or a plate.
+        features: names of the features' columns, with `*` for anything; as the file shows where None.
+        corrections: post-processors of embeddings that come first, as in a recipe: `combat`, or
+            `{name: center-scale, options: {level: experiment}}`.
+    """
+    from deepnoise.baseline import BaselineOptions, write_baseline
+
+    options = BaselineOptions(target, leave_out, features, tuple(corrections))
+    return write_baseline(Path(embeddings), Path(metadata), Path(out), options, installed())
 
 
 def write_profiles(

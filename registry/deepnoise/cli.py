@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import typer
 
 from deepnoise.commands import (
+    baseline,
     components,
     demo,
     doctor,
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, simulate, train, predict, evaluate, profiles, components, doctor):
+for command in (demo, simulate, train, predict, evaluate, profiles, baseline, components, doctor):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.run)
 app.add_typer(components.component, name="component")
 app.add_typer(plugins.app, name="plugins")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from deepnoise.model import PartName
 from deepnoise_core.contracts.errors import InputError
@@ -16,6 +16,15 @@ def part_name(word: str) -> PartName:
         InputError: it names none.
     """
     return cast(PartName, _one_of("--part", word, get_args(PartName)))
+
+
+def unit_name(word: str) -> Literal["experiment", "plate"]:
+    """What is left out together, by its word.
+
+    Raises:
+        InputError: the word is none.
+    """
+    return cast(Literal["experiment", "plate"], _one_of("--leave-out", word, ("experiment", "plate")))
 
 
 def bad_images_policy(word: str | None) -> BadImages | None:

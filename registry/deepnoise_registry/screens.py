@@ -39,6 +39,11 @@ def open_screen(place: Path | str, catalogue: Catalogue, reader: ComponentRefere
     return opener.open(path)
 
 
+def recognising_readers(path: Path, catalogue: Catalogue) -> tuple[str, ...]:
+    """Names of the installed readers that recognise a path; one that fails to look does not."""
+    return tuple(_look(path, catalogue)[0])
+
+
 def _open_url(url: str, catalogue: Catalogue, reader: ComponentReference | None) -> Screen:
     names = (
         [reader]
@@ -59,6 +64,15 @@ def _open_url(url: str, catalogue: Catalogue, reader: ComponentReference | None)
 
 
 def _recognising(path: Path, catalogue: Catalogue) -> Reader:
+    able, refusals = _look(path, catalogue)
+    if not able:
+        missed = "".join(f"\n  {refusal}" for refusal in refusals) or " no reader of screens is installed"
+        raise ScreenError(f"{path} is no screen:{missed}")
+    return _only(able, path)
+
+
+def _look(path: Path, catalogue: Catalogue) -> tuple[dict[str, Reader], list[str]]:
+    """The readers that recognise a path, and what each of the others missed."""
     able: dict[str, Reader] = {}
     refusals: list[str] = []
     for name in (catalogue.canonical_name(offer) for offer in catalogue.offers(Kind.READER)):
@@ -73,10 +87,7 @@ def _recognising(path: Path, catalogue: Catalogue) -> Reader:
             able[name] = reader
         else:
             refusals.append(f"reader {name}: {_missed(reader, path)}")
-    if not able:
-        missed = "".join(f"\n  {refusal}" for refusal in refusals) or " no reader of screens is installed"
-        raise ScreenError(f"{path} is no screen:{missed}")
-    return _only(able, path)
+    return able, refusals
 
 
 def _only(able: Mapping[str, Opener], place: Path | str) -> Opener:

@@ -69,7 +69,7 @@ def find_columns(head: pl.DataFrame, options: TableOptions, file: Path) -> Colum
     for name in (*options.columns.values(), *options.channels.values()):
         if name not in header:
             raise ScreenError(f"{file}: no column {name!r}{did_you_mean(name, header)}; {_has(header)}")
-    channels = find_channels(head, options.channels, file)
+    channels = {} if options.images == "none" else find_channels(head, options.channels, file)
     of_images = about_images(head, channels)
     candidates = _by_meaning(header, of_images)
     found = {

@@ -30,6 +30,12 @@ class Images:
     dropped: tuple[DroppedSite, ...] = ()
 
 
+def no_images(sites: int, file: Path) -> Images:
+    """All sites of a table that names no images; asking for pixels is an error that names the table."""
+    message = f"{file}: was opened as a table without images, so there are no pixels to read"
+    return Images(pl.repeat(value=True, n=sites, eager=True), AbsentImages(sites, message))
+
+
 def find_images(names: ImageNames, site_ids: pl.Series, places: pl.Series, file: Path, *, refuse: bool) -> Images:
     """The sites that have all their images; all sites where no image of any is there.
 

@@ -35,6 +35,9 @@ class TableOptions(ReaderOptions):
     channels: dict[Name, Name] = Field(
         {}, description="channel → column of its image files, in order; found by the header where not given"
     )
+    images: Literal["listed", "none"] = Field(
+        "listed", description="none opens a table that names no images: wells or sites as rows, without pixels"
+    )
     roles: dict[str, Role] = Field(
         {},
         description="value of the role column → role; poscon* stands for all that begin so, * for any, and an "
@@ -56,6 +59,8 @@ class TableOptions(ReaderOptions):
         both = self.columns.keys() & self.constants.keys()
         if both:
             raise ValueError(f"{', '.join(sorted(both))} stands in columns and in constants; keep one")
+        if self.images == "none" and (self.channels or self.image_root is not None):
+            raise ValueError("channels and image_root say where images are; leave them out with images: none")
         if self.listed_root is not None and self.image_root is None:
             raise ValueError("listed_root needs image_root, the folder on this machine")
         return self

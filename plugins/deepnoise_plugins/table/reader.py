@@ -13,7 +13,7 @@ from deepnoise_core.data.stains import known_stains
 from deepnoise_core.data.tables import peek_table, places_in, read_table
 from deepnoise_plugins.table.columns import find_columns
 from deepnoise_plugins.table.files import read_files
-from deepnoise_plugins.table.images import find_images
+from deepnoise_plugins.table.images import find_images, no_images
 from deepnoise_plugins.table.options import TableOptions
 from deepnoise_plugins.table.sites import read_sites
 
@@ -55,8 +55,11 @@ class TableReader:
         if self.options.layout is not None:
             frame = with_plate_map(frame, file.parent / self.options.layout)
         sites = site_table(frame, str(file), places)
-        names = read_files(table, columns.channels, self.options, places, file)
-        images = find_images(names, sites["site_id"], places, file, refuse=self.options.missing == "error")
+        if self.options.images == "none":
+            images = no_images(sites.height, file)
+        else:
+            names = read_files(table, columns.channels, self.options, places, file)
+            images = find_images(names, sites["site_id"], places, file, refuse=self.options.missing == "error")
         return Screen(
             sites=sites.filter(images.usable),
             channels=tuple(columns.channels),

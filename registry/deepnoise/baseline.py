@@ -1,0 +1,163 @@
+"""Embeddings of any origin as predictions, so that every figure of ours can be had of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from deepnoise_core.contracts import Kind, PlateDesign, Predictions, Screen
+from deepnoise_core.contracts.protocols import PostProcessor
+from deepnoise_core.data.embeddings import EmbeddingTable, embedded, read_embeddings
+from deepnoise_core.data.files import refuse_taken, sha256_of
+from deepnoise_core.data.prediction_table import write_predictions
+from deepnoise_core.data.splits import Split, units_of
+from deepnoise_core.data.targets import Target, encode_target
+from deepnoise_core.data.treatments import may_be_treated
+from deepnoise_core.evaluation.prototypes import SCALE, design_of_others, score_by_prototypes
+from deepnoise_registry.building import build
+from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.recipes.document import Document, parse_document
+from deepnoise_registry.recipes.recipe import ComponentReference
+from deepnoise_registry.recipes.validation import validate_options
+from deepnoise_registry.screens import open_screen, recognising_readers
+
+STEPS = ("site-mean", "plate-group", "plate-balanced")
+"""Post-processors that follow the scores."""
+
+Unit = Literal["experiment", "plate"]
+
+
+@dataclass(frozen=True)
+class BaselineOptions:
+    """How embeddings are scored.
+
+    Attributes:
+        target: column whose values are the classes.
+        leave_out: what is scored by all others: an experiment, or a plate.
+        features: names of the features' columns, with `*` for anything; as the file shows where None.
+        corrections: post-processors of embeddings that come first, as in a recipe: `combat`, or
+            `{name: center-scale, options: {level: experiment}}`.
+    """
+
+    target: str = "perturbation"
+    leave_out: Unit = "experiment"
+    features: str | None = None
+    corrections: tuple[str, ...] = ()
+
+
+def write_baseline(
+    embeddings: Path, metadata: Path, out: Path, options: BaselineOptions, catalogue: Catalogue
+) -> Predictions:
+    """Score precomputed embeddings by prototypes and write them as predictions.
+
+    Each experiment is scored by the class means of all others, so no label of it takes part, nor does any label
+    of controls, which are never scored. Plates are assumed to follow what the others show alone.
+
+    Args:
+        embeddings: table of embeddings, see `read_embeddings`.
+        metadata: the screen that they are of, or a table of its sites or wells; images are not needed.
+        out: folder to write.
+        options: how.
+        catalogue: where components are found.
+
+    Raises:
+        ScreenError: a table is malformed, or the two do not belong together.
+        PredictionsError: one experiment alone has labels, or a correction does not fit.
+        OutputError: the folder is taken.
+    """
+    refuse_taken(out, "a folder of predictions")
+    corrections = [_component(word, catalogue) for word in options.corrections]
+    reader = _reader(metadata, catalogue)
+    screen = open_screen(metadata, catalogue, reader)
+    table = read_embeddings(embeddings, options.features)
+    predictions = _scored(
+        embedded(table, screen), screen, table, options, _built(corrections, catalogue), catalogue
+    )
+    provenance = {
+        "model": f"prototypes of {embeddings.name}",
+        "embeddings": str(embeddings.resolve()),
+        "embeddings_sha256": sha256_of(embeddings),
+        "features": len(table.features),
+        "corrections": [one.model_dump(mode="json") for one in corrections],
+        "scale": SCALE,
+        "leave_out": options.leave_out,
+        "screen": screen.source,
+        "reader": screen.reader,
+        "reader_options": dict(reader.options) if reader else {},
+        "target": options.target,
+        "dropped_sites": {one.site_id: one.reason for one in screen.dropped},
+        "deepnoise": version("deepnoise"),
+    }
+    write_predictions(predictions, out, provenance=provenance)
+    return predictions
+
+
+def _scored(
+    predictions: Predictions,
+    screen: Screen,
+    table: EmbeddingTable,
+    options: BaselineOptions,
+    corrections: Sequence[PostProcessor],
+    catalogue: Catalogue,
+) -> Predictions:
+    for correct in corrections:
+        predictions = correct(predictions, PlateDesign())
+    target = _target(screen, options.target)
+    rows = _rows_of(predictions, screen)
+    units = units_of(screen, options.leave_out)[rows]
+    labels = np.where(target.scored, target.codes, -1)[rows]
+    may_be_scored = may_be_treated(predictions.ids["role"]) if target.num_treatments else target.scored[rows]
+    shown = f"{len(table.features)} features, {table.features[0]} to {table.features[-1]}"
+    predictions = replace(predictions, notes=(shown, *predictions.notes))
+    predictions = score_by_prototypes(predictions, target.classes, labels, units, may_be_scored)
+    _, wells = np.unique(predictions.ids["well_id"].astype(str), return_index=True)
+    design = design_of_others(
+        labels[wells],
+        predictions.ids["experiment"][wells],
+        predictions.ids["plate"][wells],
+        units[wells],
+        len(target.classes),
+    )
+    if design is None:
+        note = f"which plates hold which classes depends on the {options.leave_out} left out, so none is assumed"
+        predictions, design = replace(predictions, notes=(*predictions.notes, note)), PlateDesign()
+    for step in _built([ComponentReference(name=name) for name in STEPS], catalogue):
+        predictions = step(predictions, design)
+    return predictions
+
+
+def _target(screen: Screen, name: str) -> Target:
+    """Classes and labels of the whole screen; whose labels are left out is the scorer's part."""
+    units = tuple(np.unique(screen.column("experiment").astype(str)).tolist())
+    return encode_target(screen, name, None, Split(np.full(len(screen), "train"), units))
+
+
+def _rows_of(predictions: Predictions, screen: Screen) -> Any:
+    """A row of the screen for each row of predictions, int64 [N]; any site of a well where they are wells."""
+    name = "site_id" if predictions.per_site else "well_id"
+    row = {one: number for number, one in enumerate(screen.column(name).tolist())}
+    return np.array([row[one] for one in predictions.ids[name].tolist()], dtype=np.int64)
+
+
+def _reader(metadata: Path, catalogue: Catalogue) -> ComponentReference | None:
+    """Who opens the metadata: whoever recognises them, or the reader of tables where a file lists no images."""
+    if metadata.is_file() and not recognising_readers(metadata, catalogue):
+        return ComponentReference(name="table", options={"images": "none"})
+    return None
+
+
+def _component(word: str, catalogue: Catalogue) -> ComponentReference:
+    document = parse_document(word, "--correct")
+    reference = validate_options(document, ComponentReference)
+    model = catalogue.find(Kind.POSTPROCESSOR, reference.name).component.options
+    validate_options(Document(f"--correct {reference.name}", reference.options), model)
+    return reference
+
+
+def _built(references: Sequence[ComponentReference], catalogue: Catalogue) -> list[PostProcessor]:
+    return [build(catalogue, Kind.POSTPROCESSOR, one) for one in references]

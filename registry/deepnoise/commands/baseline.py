@@ -1,0 +1,46 @@
+"""`deepnoise baseline`: published embeddings beside ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "Example: deepnoise baseline embeddings.csv --metadata rxrx1/metadata.csv --out published"
+
+
+def run(
+    embeddings: Annotated[Path, typer.Argument(help="CSV or Parquet table of embeddings, a row a site or well.")],
+    metadata: Annotated[
+        Path,
+        typer.Option(metavar="PATH", help="Their screen, or a table of its sites or wells; without images too."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write; must not exist yet.")],
+    target: Annotated[str, typer.Option(help="Column whose values are the classes.")] = "perturbation",
+    leave_out: Annotated[
+        str, typer.Option(help="What is scored by all others: experiment or plate.")
+    ] = "experiment",
+    features: Annotated[
+        str | None,
+        typer.Option(metavar="NAME*", help="Columns that are features; as the names show if not given."),
+    ] = None,
+    correct: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Correction of embeddings that comes first, as in a recipe; repeatable."
+        ),
+    ] = None,
+) -> None:
+    """Score embeddings by the class means of all other experiments; writes a folder as predict does."""
+    from deepnoise.api import installed
+    from deepnoise.baseline import BaselineOptions, write_baseline
+    from deepnoise.console import Terminal
+    from deepnoise.words import unit_name
+
+    terminal = Terminal()
+    options = BaselineOptions(target, unit_name(leave_out), features, tuple(correct or ()))
+    predictions = write_baseline(embeddings, metadata, out, options, installed())
+    for note in predictions.notes:
+        terminal.note(note)
+    terminal.note(f"{len(predictions):,} wells in {out}; next: deepnoise evaluate {out}")
