@@ -11,6 +11,7 @@ from scipy.special import log_softmax
 from deepnoise_core.contracts import PlateDesign
 from deepnoise_core.contracts.errors import ImageError
 from deepnoise_core.data.plates import find_plate_groups, restrict
+from deepnoise_core.data.temperature import fit_temperature
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.domain_norm import DomainNorm
 from deepnoise_core.engine.inputs import Inputs
@@ -57,7 +58,7 @@ def validate(
     plates: ValidationPlates | None = None,
     norm: DomainNorm | None = None,
 ) -> dict[str, float]:
-    """Raw well-level accuracy (mean logits of a well's sites) and mean cross-entropy.
+    """Raw well-level accuracy (mean logits of a well's sites), mean cross-entropy, and fitted temperature.
 
     Args:
         model: predicts in evaluation mode.
@@ -80,7 +81,11 @@ def validate(
     scores /= np.bincount(well)[:, None]
     labels = pool.labels[read][first]
     loss = -log_softmax(scores, axis=1)[np.arange(len(labels)), labels]
-    figures = {"validation_accuracy": _accuracy(scores, labels), "validation_loss": float(loss.mean())}
+    figures = {
+        "validation_accuracy": _accuracy(scores, labels),
+        "validation_loss": float(loss.mean()),
+        "validation_temperature": fit_temperature(scores, labels),
+    }
     if plates is not None:
         within = _restricted(scores, plates, np.flatnonzero(read)[first])
         figures["validation_group_accuracy"] = _accuracy(within, labels)

@@ -158,7 +158,7 @@ def _require_sound(predictions: Predictions) -> None:
     bad = np.isnan(predictions.unrestricted).any(axis=1) | np.isnan(predictions.scores).any(axis=1)
     if bad.any():
         raise PredictionsError(
-            f"the scores of {bad.sum()} of the {len(bad)} rows are not numbers (NaN), such as those of "
+            f"the scores of {bad.sum()} of the {len(predictions)} rows are not numbers (NaN), such as those of "
             f"{some_of(ids[bad].tolist(), most=1)}; predict again, with a network whose loss is a number"
         )
 

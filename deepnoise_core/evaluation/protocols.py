@@ -15,8 +15,8 @@ class Protocol(StrEnum):
 
     `rcic` are those of the competition of 2019 (Recursion Cellular Image Classification): wells of treatments of
     its 18 test experiments among 1,108 classes; whatever is known of plates and of the test images may be used.
-    `wilds` are those of RxRx1-WILDS (Koh et al., ICML 2021): single sites, controls among the 1,139 classes, three
-    channels, nothing that looks at the test screen. `custom` is everything else.
+    `wilds` are those of RxRx1-WILDS (Koh et al., ICML 2021): single sites, controls among the 1,139 classes,
+    three channels, nothing that looks at the test screen. `custom` is everything else.
     """
 
     RCIC = "rcic"
@@ -89,7 +89,7 @@ def misfits(protocol: Protocol, conduct: Conduct) -> Iterator[str]:
             if conduct.channels != 3:
                 yield f"images of {conduct.channels} channels, not of 3"
             if conduct.transductive:
-                yield f"{', '.join(conduct.transductive)} is used, where nothing of the test screen may be"
+                yield f"what may not be used of the test screen is: {', '.join(conduct.transductive)}"
         case Protocol.CUSTOM:
             return
 

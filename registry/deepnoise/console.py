@@ -23,6 +23,7 @@ _NOT_SHOWN = {
     "waiting",
     "skipped_batches",
     "consistency_ratio",
+    "validation_temperature",
 }
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from deepnoise.api import installed
 from deepnoise.console import percent, print_note, print_table
-from deepnoise.evaluation import evaluate_predictions, notes_of, well_truth
+from deepnoise.evaluation import evaluate_predictions, well_truth
+from deepnoise.evaluation_text import notes_of
 from deepnoise.model import load_model
 from deepnoise.pictures.montage import draw_montage
 from deepnoise.pictures.plate_map import draw_plate_maps

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.model import Model, PartName, load_model, nothing_to_predict, whole_experiments
+from deepnoise.model import Model, PartName, Unit, load_model, nothing_to_predict, whole_experiments
 from deepnoise.pixels import with_pixels_read
 from deepnoise.series import RECORD, member_folders
 from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen
@@ -66,6 +66,7 @@ class Ensemble:
         device: DeviceName = "auto",
         bad_images: BadImages | None = None,
         tta: TestTimeViews | None = None,
+        unit: Unit = "well",
         observer: Observer | None = None,
     ) -> Predictions:
         """Predict the wells of a screen that at least one member covers.
@@ -80,15 +81,16 @@ class Ensemble:
             device: `auto`, `cpu`, `cuda` or `mps`.
             bad_images: `error`, or `skip`; as each member's recipe says where None.
             tta: `none`, `flips` or `dihedral`; as each member's recipe says where None.
+            unit: `well` alone; a site is predicted by one model.
             observer: is told of progress.
 
         Raises:
-            ModelError: the screen's channels are not the models'.
+            ModelError: the screen's channels are not the models', or sites are asked for.
             PredictionsError: no well is of the part and covered, or none can be read.
             ImageError: a site cannot be read, or with `skip` too many of them.
         """
         predictions, _ = self.predict_readable(
-            screen, part=part, device=device, bad_images=bad_images, tta=tta, observer=observer
+            screen, part=part, device=device, bad_images=bad_images, tta=tta, unit=unit, observer=observer
         )
         return predictions
 
@@ -100,9 +102,15 @@ class Ensemble:
         device: DeviceName = "auto",
         bad_images: BadImages | None = None,
         tta: TestTimeViews | None = None,
+        unit: Unit = "well",
         observer: Observer | None = None,
     ) -> tuple[Predictions, Screen]:
         """As `predict`, and the experiments that were read: sites that cannot be are among their dropped ones."""
+        if unit == "site":
+            raise ModelError(
+                f"an ensemble of {len(self.members)} predicts wells, no single sites; predict with one member, "
+                f"as {self.members[0].bundle.path}"
+            )
         observer = observer or Silent()
         parts = self.parts(screen)
         chosen = (parts == part) | (part == "all")
@@ -124,7 +132,7 @@ class Ensemble:
             sites, seen = member.predict_sites(
                 screen, own, device=device, bad_images=bad_images, tta=tta, observer=observer
             )
-            voices.append(merge_sites(sites))
+            voices.append(merge_sites(member.among_scored(sites)))
             unread |= {one.site_id: one.reason for one in seen.dropped}
         rows = {site: row for row, site in enumerate(screen.column("site_id"))}
         left = screen.drop({rows[site]: reason for site, reason in unread.items() if site in rows})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,26 +10,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.console import percent, print_note, print_table
-from deepnoise_core.contracts import Predictions, Screen, Stage
+from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import PredictionsError
+from deepnoise_core.data.names import natural_key, some_of
 from deepnoise_core.data.prediction_table import read_predictions
 from deepnoise_core.data.targets import truth
 from deepnoise_core.data.treatments import may_be_treated
-from deepnoise_core.evaluation.accuracy import Evaluation, accuracy_by_stage
+from deepnoise_core.evaluation.accuracy import TOP, Evaluation, accuracy_by_stage
+from deepnoise_core.evaluation.comparison import Comparison, Judged, compare
+from deepnoise_core.evaluation.protocols import Conduct, Protocol, protocol_of, require_protocol
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.recipe import ComponentReference
 from deepnoise_registry.screens import open_screen
 
 _PARTS = ("train", "validation", "test")
-_STAGE_MEANS = {
-    Stage.RAW: "each well by itself",
-    Stage.GROUP: "within the plate's group",
-    Stage.ASSIGNED: "one class a well",
-}
 
 
-def evaluate_folder(path: Path, catalogue: Catalogue, screen: Screen | None = None) -> Evaluation:
+def evaluate_folder(
+    path: Path,
+    catalogue: Catalogue,
+    screen: Screen | None = None,
+    *,
+    protocol: Protocol | None = None,
+    top: Sequence[int] = TOP,
+) -> Evaluation:
     """Accuracy of a folder of predictions against the labels of the screen that they were made from.
 
     Wells that the model was trained or selected on are left out and counted in a note.
@@ -38,13 +42,52 @@ def evaluate_folder(path: Path, catalogue: Catalogue, screen: Screen | None = No
         path: the folder.
         catalogue: where the screen's reader is found.
         screen: the screen, where it is no longer where it was predicted from.
+        protocol: the rules that must have been kept; those that were where None.
+        top: the numbers k of best scored classes among which a well's own is looked for.
 
     Raises:
-        PredictionsError: the folder is malformed, no well has a label, or the screen lacks a predicted well.
+        PredictionsError: the folder is malformed, no well has a label, the screen lacks a predicted well, or the
+            rules of the protocol were not kept.
     """
+    return judge_folder(path, catalogue, screen, protocol=protocol, top=top).evaluation
+
+
+def compare_folders(
+    paths: Sequence[Path],
+    catalogue: Catalogue,
+    screen: Screen | None = None,
+    *,
+    protocol: Protocol | None = None,
+    top: Sequence[int] = TOP,
+) -> Comparison:
+    """Several folders of predictions side by side, each named by its path.
+
+    Args:
+        paths: two or more; all are compared with the first.
+        catalogue: as of `evaluate_folder`, and so are the others.
+        screen: where it is no longer where they were predicted from.
+        protocol: the rules that must have been kept.
+        top: the numbers k of best scored classes.
+
+    Raises:
+        PredictionsError: as of `evaluate_folder`, or the figures do not compare.
+    """
+    judged = {str(path): judge_folder(path, catalogue, screen, protocol=protocol, top=top) for path in paths}
+    return compare(judged)
+
+
+def judge_folder(
+    path: Path,
+    catalogue: Catalogue,
+    screen: Screen | None = None,
+    *,
+    protocol: Protocol | None = None,
+    top: Sequence[int] = TOP,
+) -> Judged:
+    """As `evaluate_folder`, and the rows that count with their truth."""
     predictions, provenance = read_predictions(path)
     opened = predicted_screen(path, provenance, catalogue) if screen is None else screen
-    return evaluate_predictions(predictions, opened, str(provenance["target"]))
+    return judge(predictions, opened, str(provenance["target"]), protocol=protocol, top=top)
 
 
 def predicted_screen(path: Path, provenance: Mapping[str, Any], catalogue: Catalogue) -> Screen:
@@ -62,39 +105,88 @@ def predicted_screen(path: Path, provenance: Mapping[str, Any], catalogue: Catal
     return open_screen(source, catalogue, reader)
 
 
-def evaluate_predictions(predictions: Predictions, screen: Screen, target: str) -> Evaluation:
-    """Accuracy of predictions in memory, of wells that the model has never seen with labels.
+def evaluate_predictions(
+    predictions: Predictions,
+    screen: Screen,
+    target: str,
+    *,
+    protocol: Protocol | None = None,
+    top: Sequence[int] = TOP,
+) -> Evaluation:
+    """Accuracy of predictions in memory, of wells that the model has never seen with labels: see `judge`."""
+    return judge(predictions, screen, target, protocol=protocol, top=top).evaluation
 
-    Where the target is the perturbation, treatments alone count, unless controls are all there is.
 
-    Where there are none with a label, the validation wells count instead, and a note says so.
+def judge(
+    predictions: Predictions,
+    screen: Screen,
+    target: str,
+    *,
+    protocol: Protocol | None = None,
+    top: Sequence[int] = TOP,
+) -> Judged:
+    """Predictions in memory against the truth, of wells that the model has never seen with labels.
+
+    Where the target is the perturbation, treatments alone count, unless controls are all there is or the rows are
+    sites, whose controls are classes like others. Where no such well has a label, the validation wells count
+    instead, and a note says so.
+
+    Args:
+        predictions: wells or sites, with the column `part`.
+        screen: what they were made from.
+        target: column whose values are the classes.
+        protocol: the rules that must have been kept; those that were where None.
+        top: the numbers k of best scored classes among which a well's own is looked for.
 
     Raises:
-        PredictionsError: no held-out well has a label, or the screen lacks a predicted well.
+        PredictionsError: no held-out well has a label, the screen lacks a predicted well, a row comes twice, a
+            score is not a number, or the rules of the protocol were not kept.
     """
+    unit = "site" if predictions.per_site else "well"
     treated = may_be_treated(predictions.ids["role"])
-    controls = 0
-    if target == "perturbation" and treated.any():
-        controls = int((~treated).sum())
+    notes = []
+    if target == "perturbation" and treated.any() and unit == "well":
+        if not treated.all():
+            notes.append(f"left out {(~treated).sum()} wells of controls")
         predictions = take_rows(predictions, np.flatnonzero(treated))
     names = well_truth(predictions, screen, target)
     parts = predictions.ids["part"]
     labelled = np.array([name is not None for name in names], dtype=bool)
     part = "test" if (labelled & (parts == "test")).any() else "validation"
-    counted = np.flatnonzero(parts == part)
-    evaluation = accuracy_by_stage(take_rows(predictions, counted), names[counted])
+    others = [name for name in _PARTS if name != part and name in parts]
+    notes = [*(f"left out {(parts == name).sum()} {name} {unit}s" for name in others), *notes]
+    held_out = np.flatnonzero(parts == part)
+    predictions, names = take_rows(predictions, held_out), names[held_out]
+    evaluation = accuracy_by_stage(predictions, names, top=top)
     if not evaluation.wells:
         raise PredictionsError(
-            f"no well that the model was not trained on has a {target!r} that it knows; evaluation needs the "
+            f"no {unit} that the model was not trained on has a {target!r} that it knows; evaluation needs the "
             "labels of held-out wells"
         )
-    others = [name for name in _PARTS if name != part and name in parts]
-    notes = [f"left out {(parts == name).sum()} {name} wells" for name in others]
-    if controls:
-        notes.append(f"left out {controls} wells of controls")
     if part == "validation":
-        notes.append("these are validation wells, by which the epoch was selected: expect less on new ones")
-    return replace(evaluation, notes=(*evaluation.notes, *notes))
+        notes.append(f"these are validation {unit}s, by which the epoch was selected: expect less on new ones")
+        if predictions.temperature is not None:
+            notes.append("the temperature was fitted on these very wells: expect worse calibration on new ones")
+    known = set(predictions.classes)
+    counted = np.flatnonzero([name in known for name in names])
+    predictions, names = take_rows(predictions, counted), names[counted]
+    conduct = Conduct(
+        unit=unit,
+        target=target,
+        classes=evaluation.classes,
+        controls=int((~may_be_treated(predictions.ids["role"])).sum()),
+        channels=len(screen.channels),
+        experiments=tuple(evaluation.by["experiment"]),
+        transductive=evaluation.transductive,
+    )
+    if protocol is not None:
+        require_protocol(protocol, conduct)
+    evaluation = replace(
+        evaluation,
+        protocol=protocol or protocol_of(conduct),
+        notes=(*evaluation.notes, *notes, *_empty_plates(screen, evaluation)),
+    )
+    return Judged(predictions, names, evaluation)
 
 
 def well_truth(predictions: Predictions, screen: Screen, target: str) -> NDArray[Any]:
@@ -124,33 +216,12 @@ def take_rows(predictions: Predictions, rows: NDArray[np.int64]) -> Predictions:
     )
 
 
-def print_evaluation(evaluation: Evaluation) -> None:
-    """Tables for a terminal: stages first, then cell types and experiments."""
-    rows = [
-        [stage.value, _STAGE_MEANS[stage], percent(one.accuracy), percent(one.balanced), percent(one.top[5])]
-        for stage, one in evaluation.stages.items()
-    ]
-    rows.append(["chance", f"one of {evaluation.classes}", percent(evaluation.chance), "", ""])
-    title = f"Accuracy of {evaluation.wells:,} held-out {evaluation.unit}s"
-    print_table(title, ["stage", "labels", "accuracy", "balanced", "top 5"], rows)
-    stages = [stage.value for stage in evaluation.stages]
-    for column in ("cell_type", "experiment"):
-        by = evaluation.by[column]
-        rows = [
-            [name, f"{own['wells']:.0f}", *(percent(own[stage]) for stage in stages)] for name, own in by.items()
-        ]
-        print_table(f"By {column.replace('_', ' ')}", [column, "wells", *stages], rows)
-    for text in notes_of(evaluation):
-        print_note(text)
-
-
-def notes_of(evaluation: Evaluation) -> list[str]:
-    """What a reader of the figures must know, a line each."""
-    lines = [f"protocol {evaluation.protocol}, unit {evaluation.unit}"]
-    if evaluation.transductive:
-        lines.append(f"uses of the test screen: {', '.join(evaluation.transductive)}")
-    if evaluation.unlabelled:
-        lines.append(f"left out {evaluation.unlabelled} wells without a label")
-    if evaluation.unseen_class:
-        lines.append(f"left out {evaluation.unseen_class} wells of classes that the model never saw")
-    return [*lines, *evaluation.notes]
+def _empty_plates(screen: Screen, evaluation: Evaluation) -> list[str]:
+    """A note on the plates of the experiments at hand of which no well counts."""
+    listed = {
+        f"{experiment}/{plate}"
+        for experiment, plate in screen.sites.select("experiment", "plate").unique().iter_rows()
+        if experiment in evaluation.by["experiment"]
+    }
+    empty = sorted(listed - set(evaluation.by["plate"]), key=natural_key)
+    return [f"no well counts of {len(empty)} plates: {some_of(empty)}"] if empty else []

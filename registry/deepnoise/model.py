@@ -20,7 +20,7 @@ from deepnoise_core.data.names import some_of
 from deepnoise_core.data.splits import units_of
 from deepnoise_core.data.targets import is_of_cell_type, used_sites
 from deepnoise_core.data.treatments import among_treatments, are_treatments_scored
-from deepnoise_core.data.wells import merge_sites
+from deepnoise_core.data.wells import merge_sites, with_raw
 from deepnoise_core.engine.devices import DeviceName, pick_hardware
 from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.observation import Observer, Silent
@@ -32,6 +32,7 @@ from deepnoise_registry.compose import compose_postprocessors
 from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
 
 PartName = Literal["all", "train", "validation", "test"]
+Unit = Literal["well", "site"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Model:
         device: DeviceName = "auto",
         bad_images: BadImages | None = None,
         tta: TestTimeViews | None = None,
+        unit: Unit = "well",
         observer: Observer | None = None,
     ) -> Predictions:
         """Predict the wells of a screen; all post-processors of the recipe are applied.
@@ -75,6 +77,8 @@ class Model:
                 says where None.
             tta: copies of each image that are averaged: `none`, `flips` or `dihedral`; as the recipe says where
                 None.
+            unit: `well`, or `site` for each site by itself as WILDS counts: no post-processor, stage `raw` alone,
+                and controls among the classes where they were learned.
             observer: is told of progress.
 
         Raises:
@@ -85,7 +89,7 @@ class Model:
             ImageError: a site cannot be read, or with `skip` too many of them.
         """
         predictions, _ = self.predict_readable(
-            screen, part=part, device=device, bad_images=bad_images, tta=tta, observer=observer
+            screen, part=part, device=device, bad_images=bad_images, tta=tta, unit=unit, observer=observer
         )
         return predictions
 
@@ -97,6 +101,7 @@ class Model:
         device: DeviceName = "auto",
         bad_images: BadImages | None = None,
         tta: TestTimeViews | None = None,
+        unit: Unit = "well",
         observer: Observer | None = None,
     ) -> tuple[Predictions, Screen]:
         """As `predict`, and the experiments that were read: sites that cannot be are among their dropped ones."""
@@ -111,6 +116,9 @@ class Model:
             raise PredictionsError(f"{screen.source}: no site of a {part} well can be read; put the images back")
         known = dict(zip(screen.column("site_id"), parts, strict=True))
         sites = replace(sites, ids={**sites.ids, "part": np.array([known[one] for one in sites.ids["site_id"]])})
+        if unit == "site":
+            return with_raw(sites), seen
+        sites = replace(self.among_scored(sites), temperature=self.bundle.manifest.temperature)
         return self.processed(sites), seen
 
     def predict_sites(
@@ -123,7 +131,7 @@ class Model:
         tta: TestTimeViews | None = None,
         observer: Observer | None = None,
     ) -> tuple[Predictions, Screen]:
-        """Predict single sites, before any post-processor.
+        """Predict single sites among all classes that were learned, before any post-processor.
 
         Args:
             screen: N sites; its channels must be the model's.
@@ -158,10 +166,15 @@ class Model:
         own = (normalizer.transductive, norm.transductive if norm else "")
         uses = tuple(dict.fromkeys(filter(None, (*trained_on, *own))))
         sites = site_predictions(screen, outputs, manifest.classes, transductive=uses)
-        if are_treatments_scored(recipe.data.target, recipe.data.roles):
-            sites = among_treatments(sites, len(manifest.scored_classes))
         notes = (*normalizer.notes, *(norm.notes if norm else ()), *_unread(screen, rows, outputs.rows))
         return replace(sites, notes=notes), screen.drop(inputs.bad)
+
+    def among_scored(self, sites: Predictions) -> Predictions:
+        """The predictions of sites among the classes that are scored: see `among_treatments`."""
+        data = self.recipe.data
+        if not are_treatments_scored(data.target, data.roles):
+            return sites
+        return among_treatments(sites, len(self.bundle.manifest.scored_classes))
 
     def embed(self, screen: Screen, *, device: DeviceName = "auto") -> NDArray[np.float32]:
         """Embeddings of the screen's wells, float32 [wells, F], in the order of `predict`'s rows."""

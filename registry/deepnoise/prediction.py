@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from deepnoise.ensembles import Ensemble
-from deepnoise.model import Model, PartName
+from deepnoise.model import Model, PartName, Unit
 from deepnoise.pictures.plate_map import draw_plate_maps
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
@@ -25,9 +25,10 @@ def predict_folder(
     device: DeviceName = "auto",
     bad_images: BadImages | None = None,
     tta: TestTimeViews | None = None,
+    unit: Unit = "well",
     observer: Observer,
 ) -> Predictions:
-    """Predict a screen and write tables, and a plate map of each experiment under `plates/`.
+    """Predict a screen and write tables, and of wells a plate map of each experiment under `plates/`.
 
     Sites that were left out stand with their reason under `dropped_sites` in the provenance.
 
@@ -36,10 +37,11 @@ def predict_folder(
     """
     refuse_taken(out, "a folder of predictions")
     predictions, seen = model.predict_readable(
-        screen, part=part, device=device, bad_images=bad_images, tta=tta, observer=observer
+        screen, part=part, device=device, bad_images=bad_images, tta=tta, unit=unit, observer=observer
     )
     write_folder(predictions, out, model, seen)
-    draw_plate_maps(predictions, out / "plates")
+    if not predictions.per_site:
+        draw_plate_maps(predictions, out / "plates")
     return predictions
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from deepnoise.model import PartName
+from deepnoise_core.contracts import Stage
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
+from deepnoise_core.evaluation.protocols import Protocol
 
 
 def part_name(word: str) -> PartName:
@@ -16,15 +18,6 @@ def part_name(word: str) -> PartName:
         InputError: it names none.
     """
     return cast(PartName, _one_of("--part", word, get_args(PartName)))
-
-
-def unit_name(word: str) -> Literal["experiment", "plate"]:
-    """What is left out together, by its word.
-
-    Raises:
-        InputError: the word is none.
-    """
-    return cast(Literal["experiment", "plate"], _one_of("--leave-out", word, ("experiment", "plate")))
 
 
 def bad_images_policy(word: str | None) -> BadImages | None:
@@ -57,6 +50,36 @@ def numbers(option: str, text: str | None) -> list[float] | None:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
         raise InputError(f"{option} {text}: give numbers between commas, as in 2,1,1") from error
+
+
+def counts(option: str, text: str) -> tuple[int, ...]:
+    """Whole numbers from 1 between commas, ascending and each once.
+
+    Raises:
+        InputError: one of them is none.
+    """
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise InputError(f"{option} {text}: give whole numbers from 1 between commas, as in 1,5,10")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def protocol_name(word: str | None) -> Protocol | None:
+    """The protocol that a word names.
+
+    Raises:
+        InputError: it names none.
+    """
+    return None if word is None else Protocol(_one_of("--protocol", word, tuple(Protocol)))
+
+
+def stage_name(word: str | None) -> Stage | None:
+    """The stage that a word names.
+
+    Raises:
+        InputError: it names none.
+    """
+    return None if word is None else Stage(_one_of("--stage", word, tuple(Stage)))
 
 
 def _one_of(option: str, word: str, known: tuple[str, ...]) -> str:

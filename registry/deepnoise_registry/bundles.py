@@ -56,6 +56,12 @@ class Manifest(Options):
         """The classes that are predicted: all but those of controls alone."""
         return self.classes[: len(self.classes) - len(self.control_classes)]
 
+    @property
+    def temperature(self) -> float | None:
+        """What wells' logits are divided by to tell a probability, as validation wells say; None without them."""
+        temperature: float | None = self.training.get("best", {}).get("validation_temperature")
+        return temperature
+
 
 @dataclass(frozen=True)
 class Bundle:

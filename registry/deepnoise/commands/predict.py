@@ -27,6 +27,10 @@ def run(
         str | None,
         typer.Option(help="Copies of each image: none, flips or dihedral; as the model's recipe says otherwise."),
     ] = None,
+    sites: Annotated[
+        bool,
+        typer.Option("--sites", help="Each site by itself, as WILDS counts; no plate knowledge, no wells."),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     exclude: Annotated[Path | None, typer.Option(help="CSV of sites to leave out: site_id,reason.")] = None,
     bad_images: Annotated[
@@ -57,8 +61,10 @@ def run(
         device=device_name(device),
         bad_images=bad_images_policy(bad_images),
         tta=test_time_views(tta),
+        unit="site" if sites else "well",
         observer=terminal,
     )
     for note in predictions.notes:
         terminal.note(note)
-    terminal.note(f"{len(predictions):,} wells in {out}; next: deepnoise evaluate {out}")
+    rows = f"{len(predictions):,} {'sites' if sites else 'wells'}"
+    terminal.note(f"{rows} in {out}; next: deepnoise evaluate {out}")
