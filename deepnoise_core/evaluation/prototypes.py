@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.contracts.predictions import PlateDesign, Predictions
+from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plates import discover_design
 
 SCALE = 30.0
@@ -80,7 +81,8 @@ def score_by_prototypes(
     labelled = np.unique(units[labels >= 0].astype(str))
     if len(labelled) < 2:
         raise PredictionsError(
-            f"{len(labelled)} experiment or plate has labels ({', '.join(labelled)}); leaving one out takes two"
+            f"labels are given in {len(labelled)} of what is left out ({some_of(labelled.tolist())}), but one is "
+            "scored by the others; add experiments, or leave out a smaller unit, such as plate"
         )
     scores = SCALE * leave_one_out(predictions.embeddings, labels, units, len(classes))
     scores[~scored] = -np.inf
@@ -131,7 +133,9 @@ def _notes(classes: tuple[str, ...], labels: NDArray[np.int64], units: NDArray[A
     known = labels >= 0
     pairs = {*zip(labels[known].tolist(), units[known].astype(str).tolist(), strict=True)}
     counts = np.bincount([label for label, _ in pairs], minlength=len(classes))
-    notes = ["scored by the cosine with the mean of each class in all other experiments or plates"]
+    notes = ["each experiment, or what is left out instead, is scored by the class means of all others"]
     if (counts == 1).any():
-        notes.append(f"{(counts == 1).sum()} of {len(classes)} classes have labels in one alone, and miss there")
+        notes.append(
+            f"{(counts == 1).sum()} of {len(classes)} classes have labels in one of them alone, and no mean there"
+        )
     return notes

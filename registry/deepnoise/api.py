@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from deepnoise.listing import kind_named
 from deepnoise_core.contracts import Predictions, Screen
@@ -182,7 +182,7 @@ def baseline(
     out: str | Path,
     *,
     target: str = "perturbation",
-    leave_out: Literal["experiment", "plate"] = "experiment",
+    leave_out: str = "experiment",
     features: str | None = None,
     corrections: Sequence[str] = (),
 ) -> Predictions:
@@ -193,7 +193,7 @@ def baseline(
         metadata: their screen, or a table of its sites or wells; images are not needed.
         out: folder to write, which must not exist yet.
         target: column whose values are the classes.
-        leave_out: what is scored by all others: an experiment, or a plate.
+        leave_out: column whose rows of one value are scored by all others, such as plate or compound.
         features: names of the features' columns, with `*` for anything; as the file shows where None.
         corrections: post-processors of embeddings that come first, as in a recipe: `combat`, or
             `{name: center-scale, options: {level: experiment}}`.

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepnoise_core.contracts import Kind, PlateDesign, Predictions, Screen
+from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.contracts.protocols import PostProcessor
 from deepnoise_core.data.embeddings import EmbeddingTable, embedded, read_embeddings
 from deepnoise_core.data.files import refuse_taken, sha256_of
+from deepnoise_core.data.names import did_you_mean, some_of
 from deepnoise_core.data.prediction_table import write_predictions
 from deepnoise_core.data.splits import Split, units_of
 from deepnoise_core.data.targets import Target, encode_target
@@ -29,8 +31,6 @@ from deepnoise_registry.screens import open_screen, recognising_readers
 STEPS = ("site-mean", "plate-group", "plate-balanced")
 """Post-processors that follow the scores."""
 
-Unit = Literal["experiment", "plate"]
-
 
 @dataclass(frozen=True)
 class BaselineOptions:
@@ -38,14 +38,14 @@ class BaselineOptions:
 
     Attributes:
         target: column whose values are the classes.
-        leave_out: what is scored by all others: an experiment, or a plate.
+        leave_out: column whose rows of one value are scored by all others; plates are those of an experiment.
         features: names of the features' columns, with `*` for anything; as the file shows where None.
         corrections: post-processors of embeddings that come first, as in a recipe: `combat`, or
             `{name: center-scale, options: {level: experiment}}`.
     """
 
     target: str = "perturbation"
-    leave_out: Unit = "experiment"
+    leave_out: str = "experiment"
     features: str | None = None
     corrections: tuple[str, ...] = ()
 
@@ -67,7 +67,7 @@ def write_baseline(
 
     Raises:
         ScreenError: a table is malformed, or the two do not belong together.
-        PredictionsError: one experiment alone has labels, or a correction does not fit.
+        PredictionsError: what is left out leaves no labels, or a correction does not fit.
         OutputError: the folder is taken.
     """
     refuse_taken(out, "a folder of predictions")
@@ -109,7 +109,7 @@ def _scored(
         predictions = correct(predictions, PlateDesign())
     target = _target(screen, options.target)
     rows = _rows_of(predictions, screen)
-    units = units_of(screen, options.leave_out)[rows]
+    units = _units(screen, options.leave_out)[rows]
     labels = np.where(target.scored, target.codes, -1)[rows]
     may_be_scored = may_be_treated(predictions.ids["role"]) if target.num_treatments else target.scored[rows]
     shown = f"{len(table.features)} features, {table.features[0]} to {table.features[-1]}"
@@ -137,7 +137,18 @@ def _target(screen: Screen, name: str) -> Target:
     return encode_target(screen, name, None, Split(np.full(len(screen), "train"), units))
 
 
-def _rows_of(predictions: Predictions, screen: Screen) -> Any:
+def _units(screen: Screen, column: str) -> NDArray[np.str_]:
+    if column == "plate":
+        return units_of(screen, "plate")
+    if column not in screen.sites.columns:
+        raise ScreenError(
+            f"{screen.source}: no column {column!r} to leave out by{did_you_mean(column, screen.sites.columns)}; "
+            f"the screen has {some_of(screen.sites.columns, most=20)}"
+        )
+    return screen.column(column).astype(str)
+
+
+def _rows_of(predictions: Predictions, screen: Screen) -> NDArray[np.int64]:
     """A row of the screen for each row of predictions, int64 [N]; any site of a well where they are wells."""
     name = "site_id" if predictions.per_site else "well_id"
     row = {one: number for number, one in enumerate(screen.column(name).tolist())}

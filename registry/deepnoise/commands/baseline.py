@@ -19,7 +19,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder to write; must not exist yet.")],
     target: Annotated[str, typer.Option(help="Column whose values are the classes.")] = "perturbation",
     leave_out: Annotated[
-        str, typer.Option(help="What is scored by all others: experiment or plate.")
+        str, typer.Option(metavar="COLUMN", help="Whose rows are scored by all others.")
     ] = "experiment",
     features: Annotated[
         str | None,
@@ -36,10 +36,9 @@ def run(
     from deepnoise.api import installed
     from deepnoise.baseline import BaselineOptions, write_baseline
     from deepnoise.console import Terminal
-    from deepnoise.words import unit_name
 
     terminal = Terminal()
-    options = BaselineOptions(target, unit_name(leave_out), features, tuple(correct or ()))
+    options = BaselineOptions(target, leave_out, features, tuple(correct or ()))
     predictions = write_baseline(embeddings, metadata, out, options, installed())
     for note in predictions.notes:
         terminal.note(note)
