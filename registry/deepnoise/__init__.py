@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deepnoise.api import (
         assign_plates,
         baseline,
+        compare,
         components,
         compose,
         ensemble,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         open_screen,
         pack,
         simulate,
+        submit,
         train,
         write_profiles,
     )
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "assign_plates",
     "baseline",
+    "compare",
     "components",
     "compose",
     "ensemble",
@@ -43,6 +46,7 @@ __all__ = [
     "open_screen",
     "pack",
     "simulate",
+    "submit",
     "train",
     "write_profiles",
 ]

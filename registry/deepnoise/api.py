@@ -22,17 +22,20 @@ if TYPE_CHECKING:
     from deepnoise.ensembles import Ensemble
     from deepnoise.model import Model
     from deepnoise.series import Series
+    from deepnoise.submission import Submission
     from deepnoise.training import Run
     from deepnoise_core.data.packs import Packed
     from deepnoise_core.data.packs.options import Codec
     from deepnoise_core.engine.devices import DeviceName
     from deepnoise_core.engine.observation import Observer
     from deepnoise_core.evaluation.accuracy import Evaluation
+    from deepnoise_core.evaluation.comparison import Comparison
     from deepnoise_registry.compose import Composition
 
 __all__ = [
     "assign_plates",
     "baseline",
+    "compare",
     "components",
     "compose",
     "ensemble",
@@ -43,6 +46,7 @@ __all__ = [
     "open_screen",
     "pack",
     "simulate",
+    "submit",
     "train",
     "write_profiles",
 ]
@@ -168,12 +172,67 @@ def ensemble(paths: Sequence[str | Path], *, weights: Sequence[float] | None = N
     return load_models([Path(path) for path in paths], installed(), weights)
 
 
-def evaluate(predictions: str | Path, screen: Screen | str | Path | None = None) -> Evaluation:
-    """Accuracy by stage of a folder of predictions, against the labels of the screen they were made from."""
-    from deepnoise.evaluation import evaluate_folder
+def evaluate(
+    predictions: str | Path,
+    screen: Screen | str | Path | None = None,
+    *,
+    protocol: str | None = None,
+    top: Sequence[int] = (1, 5),
+) -> Evaluation:
+    """Accuracy by stage of a folder of predictions, against the labels of the screen they were made from.
 
-    opened = open_screen(screen) if isinstance(screen, str | Path) else screen
-    return evaluate_folder(Path(predictions), installed(), opened)
+    Args:
+        predictions: the folder.
+        screen: open, or the path of one, where it is no longer where it was predicted from.
+        protocol: `rcic`, `wilds` or `custom`, whose rules must have been kept; told by what was done where None.
+        top: the numbers k of best scored classes among which a well's own is looked for.
+    """
+    from deepnoise.evaluation import evaluate_folder
+    from deepnoise.words import protocol_name
+
+    return evaluate_folder(
+        Path(predictions), installed(), _opened(screen), protocol=protocol_name(protocol), top=top
+    )
+
+
+def compare(
+    predictions: Sequence[str | Path], screen: Screen | str | Path | None = None, *, protocol: str | None = None
+) -> Comparison:
+    """Folders of predictions of the same wells side by side; all others are refused.
+
+    Args:
+        predictions: two folders or more; all are compared with the first.
+        screen: as of `evaluate`.
+        protocol: as of `evaluate`.
+    """
+    from deepnoise.evaluation import compare_folders
+    from deepnoise.words import protocol_name
+
+    folders = [Path(one) for one in predictions]
+    return compare_folders(folders, installed(), _opened(screen), protocol=protocol_name(protocol))
+
+
+def submit(
+    predictions: str | Path,
+    out: str | Path,
+    *,
+    stage: str | None = None,
+    screen: Screen | str | Path | None = None,
+) -> Submission:
+    """Write a folder of predictions as the CSV that the RCIC competition takes: id_code,sirna.
+
+    Args:
+        predictions: the folder.
+        out: CSV to write; must not exist yet.
+        stage: `raw`, `group` or `assigned`; the last that the predictions have where None.
+        screen: as of `evaluate`.
+    """
+    from deepnoise.submission import submit_folder
+    from deepnoise.words import stage_name
+
+    return submit_folder(
+        Path(predictions), Path(out), installed(), stage=stage_name(stage), screen=_opened(screen)
+    )
 
 
 def baseline(
@@ -216,8 +275,11 @@ def write_profiles(
     """
     from deepnoise.handover import write_profiles as write
 
-    opened = open_screen(screen) if isinstance(screen, str | Path) else screen
-    return write(Path(predictions), Path(out), installed(), opened)
+    return write(Path(predictions), Path(out), installed(), _opened(screen))
+
+
+def _opened(screen: Screen | str | Path | None) -> Screen | None:
+    return open_screen(screen) if isinstance(screen, str | Path) else screen
 
 
 def _recipe(recipe: Recipe | str | Path) -> Recipe:

@@ -18,6 +18,7 @@ from deepnoise.commands import (
     recipe,
     screen,
     simulate,
+    submit,
     train,
 )
 
@@ -31,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, simulate, train, predict, evaluate, profiles, baseline, components, doctor):
+for command in (demo, simulate, train, predict, evaluate, submit, profiles, baseline, components, doctor):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.run)
 app.add_typer(components.component, name="component")
 app.add_typer(plugins.app, name="plugins")
