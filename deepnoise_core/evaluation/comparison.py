@@ -109,7 +109,7 @@ def _require_same(complaint: str, one: Judged, two: Judged) -> None:
             raise PredictionsError(f"{complaint}: one is of {kind} {value(one)}, the other of {value(two)}")
     sets: tuple[tuple[str, set[str], set[str]], ...] = (
         ("classes", {*one.predictions.classes}, {*two.predictions.classes}),
-        (f"{one.evaluation.unit}s that count", {*one.rows}, {*two.rows}),
+        (f"{one.evaluation.unit}s that count", {*one.rows.tolist()}, {*two.rows.tolist()}),
     )
     for kind, left, right in sets:
         alone = sorted(left ^ right, key=natural_key)

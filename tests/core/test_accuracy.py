@@ -118,3 +118,39 @@ def test_the_dictionary_is_json_and_keeps_the_protocol() -> None:
     assert plain["transductive"] == ["plate group"]
     assert list(plain["by"]["experiment"]) == ["A-2", "A-10"]
     assert set(plain["stages"]) == {"raw", "group", "assigned"}
+
+
+def test_intervals_flips_and_calibration_stand_beside_accuracy() -> None:
+    predictions = replace(simulated(200, 4), temperature=1.7)
+    truth = np.random.default_rng(5).choice(np.array(CLASSES, dtype=object), 200)
+    evaluation = accuracy_by_stage(predictions, truth, top=(1, 3))
+    plain = json.loads(json.dumps(evaluation.as_dict(), allow_nan=False))
+    for stage, one in evaluation.stages.items():
+        low, high = evaluation.intervals[stage]
+        assert low <= one.accuracy <= high
+        assert plain["intervals"][stage.value] == [low, high]
+        assert set(plain["stages"][stage.value]["top"]) == {"1", "3"}
+    assert evaluation.stages[Stage.RAW].top[1] == evaluation.stages[Stage.RAW].accuracy
+    assert plain["flips"]["group"]["before"] == "raw"
+    assert plain["calibration"]["temperature"] == 1.7
+    assert plain["uncalibrated"]["temperature"] is None
+    assert plain["uncalibrated"]["ece"] != plain["calibration"]["ece"]
+
+
+def test_rows_that_come_twice_or_hold_no_numbers_are_refused() -> None:
+    predictions = simulated(6, 0)
+    truth = np.array(["a"] * 6, dtype=object)
+    ids = {**predictions.ids, "well_id": np.array(["w0", "w1", "w1", "w1", "w4", "w5"], dtype=object)}
+    with pytest.raises(PredictionsError, match="2 rows are of a well that has one already, such as 'w1'"):
+        accuracy_by_stage(replace(predictions, ids=ids), truth)
+    scores = predictions.unrestricted.copy()
+    scores[[2, 4], 3] = np.nan
+    with pytest.raises(PredictionsError, match=r"scores of 2 of the 6 rows are not numbers .NaN., .* 'w2'"):
+        accuracy_by_stage(replace(predictions, raw_scores=scores), truth)
+
+
+def test_one_experiment_has_no_interval() -> None:
+    predictions = simulated(6, 0)
+    ids = {**predictions.ids, "experiment": np.array(["A-1"] * 6, dtype=object)}
+    evaluation = accuracy_by_stage(replace(predictions, ids=ids), np.array(["a"] * 6, dtype=object))
+    assert evaluation.intervals == {}
