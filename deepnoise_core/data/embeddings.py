@@ -179,7 +179,7 @@ def _columns(table: pl.DataFrame, places: pl.Series) -> NDArray[np.float32]:
         found = table[row, feature]
         raise ScreenError(
             f"{places[row]}: {table.columns[feature]} is {'empty' if found is None else found}; features are "
-            f"finite numbers, so mend the row or leave it out ({len(np.unique(faulty[:, 0]))} rows are like it)"
+            f"finite numbers, so mend the row or leave it out (such rows: {len(np.unique(faulty[:, 0]))})"
         )
     return np.ascontiguousarray(numbers, dtype=np.float32)
 

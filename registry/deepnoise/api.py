@@ -257,7 +257,7 @@ def baseline(
         corrections: post-processors of embeddings that come first, as in a recipe: `combat`, or
             `{name: center-scale, options: {level: experiment}}`.
     """
-    from deepnoise.baseline import BaselineOptions, write_baseline
+    from deepnoise.baselines import BaselineOptions, write_baseline
 
     options = BaselineOptions(target, leave_out, features, tuple(corrections))
     return write_baseline(Path(embeddings), Path(metadata), Path(out), options, installed())

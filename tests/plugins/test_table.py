@@ -434,3 +434,18 @@ def test_any_cells_open_or_are_refused(cells: list[str], tmp_path_factory: pytes
     except ScreenError as error:
         fault = str(error)
     assert not fault or fault.startswith(f"{path}:3: ")
+
+
+def test_a_table_without_images_is_opened_where_one_says_so(tmp_path: Path) -> None:
+    (tmp_path / "wells.csv").write_text("plate,well,moa\nP1,a1,X\nP1,A02,\n")
+    assert not reader().recognises(tmp_path)
+    with pytest.raises(ScreenError, match="no column names image files"):
+        reader().open(tmp_path)
+    screen = reader(images="none").open(tmp_path)
+    assert (screen.channels, len(screen), len(screen.store)) == ((), 2, 2)
+    assert screen.column("well").tolist() == ["A01", "A02"]
+    assert screen.column("moa").tolist() == ["X", None]
+    with pytest.raises(ImageError, match=r"wells\.csv: was opened as a table without images"):
+        screen.take([0]).store.read(np.array([0]))
+    with pytest.raises(ValidationError, match="leave them out with images: none"):
+        TableOptions.model_validate({"images": "none", "image_root": "here"})

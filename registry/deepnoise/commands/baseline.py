@@ -34,7 +34,7 @@ def run(
 ) -> None:
     """Score embeddings by the class means of all other experiments; writes a folder as predict does."""
     from deepnoise.api import installed
-    from deepnoise.baseline import BaselineOptions, write_baseline
+    from deepnoise.baselines import BaselineOptions, write_baseline
     from deepnoise.console import Terminal
 
     terminal = Terminal()
