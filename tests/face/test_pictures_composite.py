@@ -17,6 +17,7 @@ from deepnoise.pictures.composite import (
     plate_levels,
     thumbnail,
 )
+from deepnoise_core.contracts import Screen
 from deepnoise_core.data.stores import ArrayStore
 from deepnoise_core.testing.screens import random_screen
 
@@ -57,7 +58,7 @@ def test_areas_are_averaged_and_nothing_is_enlarged() -> None:
 
 def test_an_even_plate_is_black_and_no_division_by_zero() -> None:
     screen = random_screen(experiments=1, plates=1)
-    flat = dn.Screen(screen.sites, screen.channels, ArrayStore(np.full((8, 3, 9, 5), 7, np.uint8)), "flat")
+    flat = Screen(screen.sites, screen.channels, ArrayStore(np.full((8, 3, 9, 5), 7, np.uint8)), "flat")
     levels = plate_levels(flat, np.arange(8))
     assert composite(flat, 0, size=6, levels=levels).shape == (6, 3, 3)
     assert not composite(flat, 0, levels=levels).any()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from colorsys import hsv_to_rgb
 from collections.abc import Mapping
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,8 +85,7 @@ def channel_images(screen: Screen, row: int, *, size: int | None = None, levels:
     """
     pixels = screen.store.read(np.array([row]))[0]
     low, high = levels.of(screen, row)[:, :, None, None].swapaxes(0, 1)
-    grey = np.clip((_shrunk(pixels, size) - low) / (high - low), 0, 1)
-    return np.rint(255 * grey).astype(np.uint8)
+    return _rounded(255 * np.clip((_shrunk(pixels, size) - low) / (high - low), 0, 1))
 
 
 def coloured(channels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -100,7 +99,7 @@ def coloured(channels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     colours = channel_colours(len(channels))
     share = np.maximum(colours.sum(axis=0), 1.0).max() ** -_SHARING
     light = np.tensordot(channels.astype(np.float32), share * colours, axes=(0, 0))
-    return np.rint(light * (255 / np.maximum(light.max(axis=2, keepdims=True), 255))).astype(np.uint8)
+    return _rounded(light * (255 / np.maximum(light.max(axis=2, keepdims=True), 255)))
 
 
 def channel_colours(count: int) -> NDArray[np.float32]:
@@ -136,6 +135,10 @@ def thumbnail(image: NDArray[np.uint8], *, quality: int = 60, most_bytes: int | 
         else:
             raise ValueError(f"a picture takes at least {len(data)} bytes, but {most_bytes} are allowed")
     return data
+
+
+def _rounded(values: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.asarray(np.rint(values), dtype=np.uint8)
 
 
 def _encoded(picture: Image.Image, quality: int) -> bytes:
