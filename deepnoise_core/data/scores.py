@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from deepnoise_core.contracts.predictions import UNASSIGNED, Predictions
 
 
-def log_probabilities(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Log-softmax of logits or log-probabilities [N, K], float64.
+def log_probabilities(scores: NDArray[np.floating[Any]], temperature: float | None = None) -> NDArray[np.float64]:
+    """Log-softmax of logits or log-probabilities [N, K] over a temperature, which is 1 where None; float64.
 
     Excluded classes stay -inf; a row that excludes every class stays -inf throughout.
     """
-    values = np.asarray(scores, dtype=np.float64)
+    values = np.asarray(scores, dtype=np.float64) / (temperature or 1.0)
     peak = values.max(axis=1, keepdims=True, initial=-np.inf)
     shifted = values - np.where(peak == -np.inf, 0.0, peak)
     total = np.exp(shifted).sum(axis=1, keepdims=True)
@@ -33,7 +33,7 @@ def best_class(scores: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
 
 def confidence(predictions: Predictions) -> NDArray[np.float64]:
     """Softmax probability of each row's raw label at the predictions' temperature, float64 [N]."""
-    scores = log_probabilities(predictions.unrestricted / (predictions.temperature or 1.0))
+    scores = log_probabilities(predictions.unrestricted, predictions.temperature)
     highest: NDArray[np.float64] = np.exp(scores.max(axis=1, initial=-np.inf))
     return highest
 
@@ -43,7 +43,7 @@ def margin(predictions: Predictions) -> NDArray[np.float64]:
 
     At the predictions' temperature. Infinite where a row allows one class alone, 0 where it allows none.
     """
-    return lead(log_probabilities(predictions.unrestricted / (predictions.temperature or 1.0)))
+    return lead(log_probabilities(predictions.unrestricted, predictions.temperature))
 
 
 def lead(scores: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -26,10 +26,10 @@ def fit_temperature(scores: NDArray[np.floating[Any]], labels: NDArray[np.int64]
     Returns:
         Between `LOWEST` and `HIGHEST`; never of a greater loss than 1, which leaves logits as they are.
     """
-    values, rows = np.asarray(scores, dtype=np.float64), np.arange(len(labels))
+    rows = np.arange(len(labels))
 
     def loss(logarithm: float) -> float:
-        return float(-log_probabilities(values / np.exp(logarithm))[rows, labels].mean())
+        return float(-log_probabilities(scores, np.exp(logarithm))[rows, labels].mean())
 
     # The loss is convex in 1 / temperature, so that it has one valley over the logarithm, too.
     found = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")

@@ -67,7 +67,7 @@ def calibration(
         truths: true class index, [N].
         temperature: what the logits are divided by; 1 where None.
     """
-    logs = log_probabilities(scores / (temperature or 1.0))
+    logs = log_probabilities(scores, temperature)
     named, chances = best_class(logs), np.exp(logs)
     confidence, right = chances.max(axis=1), named == truths
     bins = _bins(confidence, right)

@@ -224,4 +224,4 @@ def _empty_plates(screen: Screen, evaluation: Evaluation) -> list[str]:
         if experiment in evaluation.by["experiment"]
     }
     empty = sorted(listed - set(evaluation.by["plate"]), key=natural_key)
-    return [f"no well counts of {len(empty)} plates: {some_of(empty)}"] if empty else []
+    return [f"{len(empty)} plates without a well that counts: {some_of(empty)}"] if empty else []

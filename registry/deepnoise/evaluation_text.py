@@ -79,6 +79,8 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
     yield _about_intervals(len(evaluation.by["experiment"]))
     if evaluation.transductive:
         yield f"uses of the test screen: {', '.join(evaluation.transductive)}"
+    if evaluation.calibration is not None and evaluation.calibration.temperature is None:
+        yield "confidence is that of the logits as they are: no temperature was fitted for these predictions"
     if evaluation.unlabelled:
         yield f"left out {evaluation.unlabelled} {unit}s without a label"
     if evaluation.unseen_class:
