@@ -1,7 +1,7 @@
 """Linear probes: what can be read off embeddings of wells that the probe has never seen.
 
-A linear discriminant with one pooled covariance, shrunk towards a multiple of the identity as far as Ledoit and Wolf
-(Journal of Multivariate Analysis 2004) say, so that turning or scaling an embedding changes nothing.
+A linear discriminant with one pooled covariance, shrunk towards a multiple of the identity as far as Ledoit and
+Wolf (Journal of Multivariate Analysis 2004) say, so that turning or scaling an embedding changes nothing.
 """
 
 from __future__ import annotations

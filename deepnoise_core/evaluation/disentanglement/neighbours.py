@@ -1,0 +1,122 @@
+"""Similarities of all wells, block by block: nearest neighbours, retrieval of replicates, neighbourhoods.
+
+Similarity is the cosine, computed in float64 and compared in float32: embeddings tell no more digits, and what
+they cannot tell apart is a tie instead of a matter of rounding or of the order of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepnoise_core.evaluation.disentanglement.factors import Codes
+from deepnoise_core.evaluation.disentanglement.members import Members, Places
+from deepnoise_core.evaluation.disentanglement.retrieval import Retrieval, retrieve
+
+NEIGHBOURS = 30
+"""Size of a neighbourhood."""
+
+_CELLS = 4_000_000
+"""Similarities of a block, so that memory does not grow with the square of the wells."""
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """What similarities of n rows tell; each [n], a share of the equally near ones where there are several.
+
+    Attributes:
+        any: whether the nearest other well has the same perturbation.
+        other_experiment: the same, of another experiment.
+        other_position: the same, of another experiment and another position.
+        experiment: whether the nearest well of another perturbation is of the same experiment.
+        plate: the same, plate.
+        position: the same, position on any plate.
+        retrieval: average precision of the replicates in other experiments.
+        nearest: the most similar rows of other wells, in no order, int64 [n, NEIGHBOURS or fewer].
+    """
+
+    any: NDArray[np.float64]
+    other_experiment: NDArray[np.float64]
+    other_position: NDArray[np.float64]
+    experiment: NDArray[np.float64]
+    plate: NDArray[np.float64]
+    position: NDArray[np.float64]
+    retrieval: Retrieval
+    nearest: NDArray[np.int64]
+
+
+def neighbourhood(values: NDArray[np.float64], codes: Codes, seed: int) -> Neighbourhood:
+    """Compare embeddings [n, F] of one cell type with one another.
+
+    Columns are compared in a random order, since of ties at the border of a neighbourhood any are taken.
+    """
+    unit = unit_rows(values)
+    shuffled = np.random.default_rng(seed).permutation(len(values))
+    back = np.argsort(shuffled)
+    columns = np.ascontiguousarray(unit[shuffled].T)
+    members = {name: Members(code[shuffled]) for name, code in vars(codes).items()}
+    same = members["perturbation"]
+    size = min(NEIGHBOURS, len(values) - int(members["site"].counts.max()))
+    shares = {name: np.empty(len(values)) for name in Neighbourhood.__annotations__ if name not in _APART}
+    nearest = np.empty((len(values), size), dtype=np.int64)
+    retrieved = []
+    for rows in blocks(len(values)):
+        found = back[rows]
+        similar = (unit[rows] @ columns).astype(np.float32)
+
+        def nearest_shares(factor: str) -> NDArray[np.float64]:
+            code = members[factor].code
+            return _shares(similar, code, code[found])  # noqa: B023 - called within this turn
+
+        similar[members["site"].places(found)] = -np.inf
+        nearest[rows] = shuffled[np.argpartition(similar, -size, axis=1)[:, -size:]]
+        shares["any"][rows] = nearest_shares("perturbation")
+        replicates = _elsewhere(same.places(found), found, members["experiment"].code)
+        kept = similar[replicates]
+        similar[same.places(found)] = -np.inf
+        for factor in ("experiment", "plate", "position"):
+            shares[factor][rows] = nearest_shares(factor)
+        retrieved.append(retrieve(np.sort(similar, axis=1), replicates[0], kept))
+        similar[replicates] = kept
+        similar[members["experiment"].places(found)] = -np.inf
+        shares["other_experiment"][rows] = nearest_shares("perturbation")
+        similar[members["position"].places(found)] = -np.inf
+        shares["other_position"][rows] = nearest_shares("perturbation")
+    return Neighbourhood(**shares, retrieval=Retrieval.joined(retrieved), nearest=nearest)
+
+
+_APART = ("retrieval", "nearest")
+
+
+def blocks(rows: int) -> Iterator[NDArray[np.int64]]:
+    """Consecutive rows, so many that their similarities to all rows fit a block."""
+    step = max(1, _CELLS // rows)
+    return (np.arange(start, min(start + step, rows)) for start in range(0, rows, step))
+
+
+def unit_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows [n, F] at length one; a row of zeros stays, and is similar to nothing."""
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = np.divide(values, length, out=np.zeros_like(values), where=length > 0)
+    return unit
+
+
+def _elsewhere(places: Places, found: NDArray[np.int64], experiment: NDArray[np.int64]) -> Places:
+    rows, columns = places
+    kept = experiment[found[rows]] != experiment[columns]
+    return rows[kept], columns[kept]
+
+
+def _shares(similar: NDArray[np.float32], code: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The share of each row's most similar columns with the row's own code; NaN where no column is left."""
+    found = similar.argmax(axis=1)
+    best = similar[np.arange(len(similar)), found]
+    shares = (code[found] == own).astype(np.float64)
+    tied = np.count_nonzero(similar == best[:, None], axis=1) > 1
+    for row in np.flatnonzero(tied):
+        shares[row] = np.mean(code[similar[row] == best[row]] == own[row])
+    shares[best == -np.inf] = np.nan
+    return shares
