@@ -21,6 +21,8 @@ from deepnoise_core.data.files import refuse_taken, replace_file
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plate_format import well_name
 from deepnoise_core.data.prediction_table import FEATURE, METADATA, read_predictions, to_frame
+from deepnoise_core.data.treatments import may_be_treated
+from deepnoise_core.evaluation.protocols import Conduct, Protocol, protocol_of
 from deepnoise_registry.catalogue import Catalogue
 
 KEY = "deepnoise"
@@ -30,7 +32,7 @@ _LABELS = {"raw": "PredictedRaw", "group": "PredictedGroup", "assigned": "Predic
 
 
 def write_profiles(path: Path, out: Path, catalogue: Catalogue, screen: Screen | None = None) -> pl.DataFrame:
-    """Write the embeddings of a folder of predictions as profiles, one row a well.
+    """Write the embeddings of a folder of predictions as profiles, one row a well (or site).
 
     Columns are those of `profile_frame`. The suffix decides the format: `.parquet` and `.h5ad` carry their
     provenance inside; `.csv` has it beside, in a `.json` of the same name.
@@ -56,7 +58,15 @@ def write_profiles(path: Path, out: Path, catalogue: Catalogue, screen: Screen |
     _require_embeddings(predictions, record, path)
     opened = predicted_screen(path, record, catalogue) if screen is None else screen
     frame = profile_frame(predictions, well_truth(predictions, opened, "perturbation"))
-    write(frame, out, json.dumps(provenance_of(predictions, record), ensure_ascii=False))
+    provenance = {
+        **record,
+        "protocol": _protocol(predictions, opened, str(record["target"])).value,
+        "transductive": list(predictions.transductive),
+        "notes": list(predictions.notes),
+        "classes": len(predictions.classes),
+        "written_by": {name: version(name) for name in ("deepnoise", "numpy", "polars")},
+    }
+    write(frame, out, json.dumps(provenance, ensure_ascii=False))
     return frame
 
 
@@ -88,16 +98,24 @@ def profile_frame(predictions: Predictions, perturbations: NDArray[Any]) -> pl.D
     return pl.DataFrame([*(one.alias(METADATA + name) for name, one in metadata.items()), *features])
 
 
-def provenance_of(predictions: Predictions, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Where profiles came from and what a reader of them must know, in JSON types."""
-    return {
-        "protocol": "custom",
-        **record,
-        "transductive": list(predictions.transductive),
-        "notes": list(predictions.notes),
-        "classes": len(predictions.classes),
-        "written_by": {name: version(name) for name in ("deepnoise", "numpy", "polars")},
-    }
+def _protocol(predictions: Predictions, screen: Screen, target: str) -> Protocol:
+    """The rules that figures of the rows whose labels the model never saw would keep."""
+    treated = may_be_treated(predictions.ids["role"])
+    unseen = predictions.ids["part"] == "test"
+    if not unseen.any():
+        return Protocol.CUSTOM
+    per_site = predictions.per_site
+    return protocol_of(
+        Conduct(
+            unit="site" if per_site else "well",
+            target=target,
+            classes=len(predictions.classes),
+            controls=int((unseen & ~treated).sum()) if per_site else 0,
+            channels=len(screen.channels),
+            experiments=np.unique(predictions.ids["experiment"][unseen].astype(str)).tolist(),
+            transductive=predictions.transductive,
+        )
+    )
 
 
 def _require_embeddings(predictions: Predictions, record: Mapping[str, Any], path: Path) -> None:

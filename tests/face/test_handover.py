@@ -161,6 +161,7 @@ def _predictions(rows: int = 3, **changes: Any) -> Predictions:
         "role": ["treatment"] * 3,
     }
     ids = {name: np.array(values, dtype=object)[:rows] for name, values in columns.items()}
+    ids["part"] = np.array(["test"] * rows, dtype=object)
     ids["well_id"] = np.array([f"w{row}" for row in range(rows)], dtype=object)
     made = Predictions(
         ids,
@@ -176,6 +177,7 @@ class _Wells:
     """As much of a screen as the hand-over asks for."""
 
     source = "here"
+    channels = ("w1",)
 
     def __len__(self) -> int:
         return 3
@@ -190,7 +192,7 @@ class _Wells:
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".h5ad"])
 def test_strange_names_survive(tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"profiles{suffix}"
-    write_predictions(_predictions(), tmp_path / "predictions", provenance={"é": "ü"})
+    write_predictions(_predictions(), tmp_path / "predictions", provenance={"é": "ü", "target": "perturbation"})
     screen: Any = _Wells()
     dn.write_profiles(tmp_path / "predictions", out, screen=screen)
     if suffix == ".h5ad":
@@ -260,3 +262,13 @@ def test_python_of_the_documents_runs(with_controls: Path, monkeypatch: pytest.M
         made |= runpy.run_path(str(file))
     assert len(made["normalized"]) == len(made["frame"])
     assert set(made["active"]["Metadata_Perturbation"]) > set(read_predictions(Path("predictions"))[0].classes)
+
+
+@pytest.mark.parametrize(("experiment", "protocol"), [("HUVEC-17", "rcic"), ("HUVEC-01", "custom")])
+def test_the_protocol_is_that_of_the_rows(tmp_path: Path, experiment: str, protocol: str) -> None:
+    made = _predictions(classes=tuple(map(str, range(1108))), scores=np.zeros((3, 1108), np.float32))
+    ids = {**made.ids, "experiment": np.array([experiment] * 3, dtype=object)}
+    write_predictions(replace(made, ids=ids), tmp_path / "p", provenance={"target": "perturbation"})
+    screen: Any = _Wells()
+    dn.write_profiles(tmp_path / "p", tmp_path / "p.csv", screen=screen)
+    assert json.loads((tmp_path / "p.json").read_text())["protocol"] == protocol
