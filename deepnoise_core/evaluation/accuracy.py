@@ -188,12 +188,14 @@ def _top(
     scores: NDArray[np.float32], labels: NDArray[np.int64], stage: Stage, numbers: Sequence[int]
 ) -> dict[int, float | None]:
     """Ties go to the class that comes first, as in the best class."""
+    if stage is Stage.ASSIGNED:
+        return dict.fromkeys(numbers)
     classes = scores.shape[1]
     own = scores[np.arange(len(labels)), labels][:, None]
     earlier = np.arange(classes)[None, :] < labels[:, None]
     rank = ((scores > own) | ((scores == own) & earlier)).sum(axis=1)
     reached = {k: _mean((rank < k) & np.isfinite(own[:, 0])) for k in numbers}
-    return {k: None if stage is Stage.ASSIGNED or k >= classes else share for k, share in reached.items()}
+    return {k: None if k >= classes else share for k, share in reached.items()}
 
 
 def _chance(scores: NDArray[np.float32]) -> float:

@@ -19,6 +19,7 @@ COMMANDS = [
     "train",
     "predict",
     "evaluate",
+    "submit",
     "components",
     "component show",
     "plugins list",
