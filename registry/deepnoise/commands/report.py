@@ -1,0 +1,35 @@
+"""`deepnoise report`: one HTML page about a run or predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "Example: deepnoise report predictions -o report.html"
+
+
+def run(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="RUN_OR_PREDICTIONS", help="Folder that deepnoise predict or train wrote."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="HTML file to write; must not exist yet.")
+    ],
+    screen: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="Screen with images and labels; the predicted one where not given."),
+    ] = None,
+    megabytes: Annotated[float, typer.Option(min=0, help="What pictures of wells may take; 0 makes none.")] = 8.0,
+) -> None:
+    """Write one self-contained HTML page: accuracy, plate maps with images, signal and noise, methods."""
+    from deepnoise.api import installed, open_screen
+    from deepnoise.console import Terminal
+    from deepnoise.report.page import write_report
+
+    terminal = Terminal()
+    opened = open_screen(screen) if screen else None
+    write_report(source, out, installed(), screen=opened, megabytes=megabytes, observer=terminal)
+    terminal.note(f"{out.stat().st_size / 1e6:.1f} MB in {out}; open it in any browser")

@@ -1,0 +1,92 @@
+"""Signal apart from noise: two axes and two tables, with anchors of known content beside the measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from deepnoise.report.chart import Axis, Dot, Line, chart
+from deepnoise.report.section import Section, fragment
+
+_NAMES = {
+    "perturbation_probe": "Perturbation told across experiments (linear probe)",
+    "retrieval_map": "Replicate retrieval (mAP)",
+    "neighbour_any": "Nearest neighbour is a replicate",
+    "neighbour_nsb": "the same, from another experiment",
+    "neighbour_nsbp": "the same, also from another position",
+    "label_silhouette": "Silhouette of perturbations",
+    "experiment_probe": "Experiment told (linear probe)",
+    "plate_probe": "Plate told (linear probe)",
+    "position_probe": "Well position told (linear probe)",
+    "experiment_neighbour": "Nearest neighbour of the same experiment",
+    "plate_neighbour": "Nearest neighbour of the same plate",
+    "position_neighbour": "Nearest neighbour of the same position",
+    "component_regression": "Variance explained by experiments (PCR)",
+    "kbet": "kBET acceptance",
+    "ilisi": "iLISI, mixing of experiments",
+    "batch_silhouette": "Silhouette of experiments, 1 is mixed",
+}
+_LOWEST = -0.05
+
+Measured = Mapping[str, Any]
+
+
+def separation(embeddings: Mapping[str, Measured], anchors: Mapping[str, Measured]) -> Section:
+    """The panel.
+
+    Args:
+        embeddings: name → what `Disentanglement.as_dict` gives of it, in the order of the steps.
+        anchors: the same of embeddings whose content is known.
+    """
+    first = next(iter(embeddings.values()))
+    return Section(
+        "separation",
+        "Signal apart from noise",
+        fragment(
+            "separation.html",
+            plane=_plane(embeddings, anchors),
+            tables=[
+                (title, list(_rows(axis, embeddings, anchors)))
+                for axis, title in (
+                    ("signal", "Signal: what the embedding tells of perturbations"),
+                    ("noise", "Noise: what it tells of experiments, plates and positions"),
+                )
+            ],
+            names=list(embeddings),
+            anchors=list(anchors),
+            first=first,
+            notes=list(dict.fromkeys(note for one in embeddings.values() for note in one["notes"])),
+        ),
+    )
+
+
+def _plane(embeddings: Mapping[str, Measured], anchors: Mapping[str, Measured]) -> Any:
+    dots = [*_dots(anchors, "reference"), *_dots(embeddings, 0)]
+    steps = [(dot.x, dot.y) for dot in dots[len(dots) - len(embeddings) :]]
+    lowest = min(_LOWEST, *(dot.x for dot in dots), *(dot.y for dot in dots)) if dots else _LOWEST
+    spoken = "; ".join(f"{dot.label}: signal {dot.x:.2f}, noise {dot.y:.2f}" for dot in dots)
+    across = Axis("signal: perturbations told, 0 chance, 1 certainty", lowest, 1.05)
+    upward = Axis("noise: largest leakage of a probe", lowest, 1.05)
+    lines = [Line("in the order of the steps", steps, 0)] if len(steps) > 1 else []
+    return chart(f"signal and noise of embeddings: {spoken}", across, upward, lines, dots)
+
+
+def _dots(measured: Mapping[str, Measured], kind: int | str) -> Iterator[Dot]:
+    for name, one in measured.items():
+        if one["signal"] is not None and one["noise"] is not None:
+            yield Dot(one["signal"], one["noise"], name, kind, radius=4.0 if kind == "reference" else 6.0)
+
+
+def _rows(
+    axis: str, embeddings: Mapping[str, Measured], anchors: Mapping[str, Measured]
+) -> Iterator[dict[str, Any]]:
+    first = next(iter(embeddings.values()))["figures"]
+    for key, figure in first.items():
+        if figure["axis"] == axis:
+            yield {
+                "name": _NAMES.get(key, key.replace("_", " ").capitalize()),
+                "null": figure["null"],
+                "ideal": figure["ideal"],
+                "own": [one["figures"][key] for one in embeddings.values()],
+                "anchors": [one["figures"][key]["value"] for one in anchors.values()],
+            }
