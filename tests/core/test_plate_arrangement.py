@@ -1,3 +1,5 @@
+"""Arrangements against all that are allowed, and evidence against its formula."""
+
 from itertools import permutations
 from typing import Any
 
@@ -5,79 +7,140 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from deepnoise_core.contracts.errors import AssignmentError
-from deepnoise_core.data.plates import assign_plates, estimate_arrangement, find_plate_groups, group_mass
+from deepnoise_core.data.plates import (
+    ArrangementEstimate,
+    Arrangements,
+    assign_plates,
+    estimate_arrangement,
+    find_plate_groups,
+    group_evidence,
+)
 
 GROUPS = tuple(frozenset({2 * g, 2 * g + 1}) for g in range(4))
+NEVER = -np.inf
 
 
-def test_mass_is_softmax_summed_over_wells_and_classes() -> None:
-    scores = np.log([[0.1, 0.2, 0.3, 0.4], [0.25, 0.25, 0.25, 0.25]]) + np.array([[3.0], [-2.0]])
-    mass = group_mass(scores, [frozenset({0, 3}), frozenset({1, 2})])
-    np.testing.assert_allclose(mass, [1.0, 1.0])
-    excluded = group_mass(np.array([[0.0, -np.inf], [-np.inf, -np.inf]]), [frozenset({0}), frozenset({1})])
-    np.testing.assert_allclose(excluded, [1.0, 0.0])
+def estimate(totals: ArrayLike, arrangements: Arrangements = "all") -> ArrangementEstimate:
+    """The best arrangement of plates of one well each."""
+    return estimate_arrangement([row[None] for row in np.asarray(totals, float)], arrangements, threshold=0.0)
+
+
+@given(st.integers(0, 2**32), st.booleans())
+def test_evidence_is_softmax_of_what_the_plate_does_not_explain(seed: int, some_excluded: bool) -> None:
+    generator = np.random.default_rng(seed)
+    scores = generator.normal(scale=3, size=(5, 8))
+    if some_excluded:
+        scores[generator.random((5, 8)) < 0.3] = NEVER
+        scores[1] = NEVER
+    wanted = np.zeros((5, 4))
+    finite = np.where(np.isfinite(scores), scores, np.nan)
+    level = np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in finite])
+    left = finite - level[:, None]
+    left = left - np.nansum(left, axis=0) / (np.isfinite(left).sum(axis=0) + 1)
+    for row in range(5):
+        for number, group in enumerate(GROUPS):
+            wanted[row, number] = np.nansum(np.exp(left[row, sorted(group)]))
+    wanted /= np.maximum(wanted.sum(axis=1, keepdims=True), 1e-300)
+    np.testing.assert_allclose(group_evidence(scores, GROUPS), wanted, atol=1e-12)
+    logs = group_evidence(scores, GROUPS, "likelihood")
+    heard = wanted.sum(axis=1) > 0
+    np.testing.assert_allclose(logs[heard], np.log(np.maximum(wanted[heard], 1e-12)), atol=1e-9)
+    assert not logs[~heard].any()
+
+
+@given(st.integers(0, 2**32))
+def test_evidence_heeds_no_offset_of_wells_and_hardly_one_of_classes(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    scores = generator.normal(size=(300, 8))
+    plain = group_evidence(scores, GROUPS)
+    np.testing.assert_allclose(group_evidence(scores + generator.normal(size=(300, 1)), GROUPS), plain)
+    biased = group_evidence(scores + generator.normal(size=8), GROUPS)
+    np.testing.assert_allclose(biased, plain, atol=0.01)
+
+
+def test_sure_scores_do_not_overflow() -> None:
+    scores = np.full((6, 8), -5000.0, np.float32)
+    scores[np.arange(6), np.arange(6)] = 0.0
+    evidence = group_evidence(scores, GROUPS)
+    np.testing.assert_allclose(evidence, np.eye(4)[np.arange(6) // 2], atol=1e-6)
 
 
 @given(st.integers(1, 4), st.integers(0, 2**32))
 def test_all_finds_the_two_best_injective_maps(plates: int, seed: int) -> None:
-    mass = np.random.default_rng(seed).random((plates, 4))
-    totals = {
-        groups: sum(mass[plate, group] for plate, group in enumerate(groups))
+    totals = np.random.default_rng(seed).random((plates, 4))
+    gains = {
+        groups: sum(totals[plate, group] for plate, group in enumerate(groups))
         for groups in permutations(range(4), plates)
     }
-    (best, first), (_, second) = sorted(totals.items(), key=lambda item: -item[1])[:2]
-    found = estimate_arrangement(mass, 10, "all", threshold=0.0)
+    (best, first), (_, second) = sorted(gains.items(), key=lambda item: -item[1])[:2]
+    found = estimate(totals)
     assert found.groups == best
-    assert found.margin == pytest.approx((first - second) / 10)
+    assert found.margin == pytest.approx((first - second) / plates)
 
 
 @given(st.integers(0, 2**32))
 def test_cyclic_finds_the_best_rotation(seed: int) -> None:
-    mass = np.random.default_rng(seed).random((4, 4))
-    totals = [sum(mass[plate, (plate + turn) % 4] for plate in range(4)) for turn in range(4)]
-    turn = int(np.argmax(totals))
-    found = estimate_arrangement(mass, 1, "cyclic", threshold=0.0)
+    totals = np.random.default_rng(seed).random((4, 4))
+    gains = [sum(totals[plate, (plate + turn) % 4] for plate in range(4)) for turn in range(4)]
+    turn = int(np.argmax(gains))
+    found = estimate(totals, "cyclic")
     assert found.groups == tuple((plate + turn) % 4 for plate in range(4))
-    assert found.margin == pytest.approx(sorted(totals)[-1] - sorted(totals)[-2])
+    assert found.margin == pytest.approx((sorted(gains)[-1] - sorted(gains)[-2]) / 4)
 
 
-def test_a_small_lead_is_unknown() -> None:
-    mass = np.full((4, 4), 25.0)
-    mass[0, 0] += 0.05
-    assert estimate_arrangement(mass, 100, threshold=0.001).groups is None
-    assert estimate_arrangement(mass, 100, threshold=0.0001).groups == (0, 1, 2, 3)
+@given(st.integers(0, 2**32), st.integers(2, 30))
+def test_certainty_is_that_of_a_t_test(seed: int, wells: int) -> None:
+    evidence: list[NDArray[np.float64]] = list(np.random.default_rng(seed).random((2, wells, 2)))
+    found = estimate_arrangement(evidence, "cyclic", threshold=0.0)
+    assert found.groups is not None
+    leads = np.concatenate(
+        [one[:, group] - one[:, 1 - group] for one, group in zip(evidence, found.groups, strict=True)]
+    )
+    test = stats.ttest_1samp(leads, 0.0, alternative="greater")
+    assert found.certainty == pytest.approx(stats.norm.isf(test.pvalue), rel=1e-6)
+    below = estimate_arrangement(evidence, "cyclic", threshold=found.certainty * 1.01)
+    assert below.groups is None
+    assert (below.margin, below.certainty) == (found.margin, found.certainty)
+
+
+def test_one_well_is_never_certain() -> None:
+    found = estimate_arrangement([np.array([[0.9, 0.1]])], "cyclic", threshold=0.0)
+    assert (found.groups, found.certainty) == ((0,), 0.0)
+    assert estimate_arrangement([np.array([[0.9, 0.1]])], "cyclic").groups is None
 
 
 def test_fewer_plates_than_groups_take_any_different_groups() -> None:
     mass = np.array([[0.0, 5, 4, 0], [0, 9, 0, 1]])
-    assert estimate_arrangement(mass, 1, "cyclic").groups == (2, 1)
-    listed = estimate_arrangement(mass, 1, [(0, 1, 2, 3), (3, 2, 1, 0)])
+    assert estimate(mass, "cyclic").groups == (2, 1)
+    listed = estimate(mass, [(0, 1, 2, 3), (3, 2, 1, 0)])
     assert listed.groups == (2, 1)
 
 
 def test_more_plates_than_groups_go_on_turning() -> None:
     mass = np.zeros((5, 2))
     mass[:, 0] = [0, 1, 0, 1, 0]
-    assert estimate_arrangement(mass, 1, "cyclic").groups == (1, 0, 1, 0, 1)
-    balanced = estimate_arrangement(np.array([[9.0, 0], [8, 0], [1, 0], [2, 0]]), 1, "all")
+    assert estimate(mass, "cyclic").groups == (1, 0, 1, 0, 1)
+    balanced = estimate([[9, 0], [8, 0], [1, 0], [2, 0]])
     assert balanced.groups == (0, 0, 1, 1)
-    assert balanced.margin == pytest.approx(6.0)
+    assert balanced.margin == pytest.approx(6.0 / 4)
 
 
 def test_a_single_possibility_leads_without_end() -> None:
-    assert estimate_arrangement(np.ones((1, 1)), 1, "all").margin == np.inf
-    assert estimate_arrangement(np.ones((4, 4)), 1, [(3, 1, 0, 2)]).groups == (3, 1, 0, 2)
+    assert estimate(np.ones((1, 1))).certainty == np.inf
+    assert estimate(np.ones((4, 4)), [(3, 1, 0, 2)]).groups == (3, 1, 0, 2)
 
 
 def test_impossible_lists_are_named() -> None:
     with pytest.raises(AssignmentError, match="0 to 1"):
-        estimate_arrangement(np.ones((2, 2)), 1, [(0, 2)])
+        estimate(np.ones((2, 2)), [(0, 2)])
     with pytest.raises(AssignmentError, match="X has 3 plates"):
-        estimate_arrangement(np.ones((3, 2)), 1, [(0, 1)], place="X")
+        estimate_arrangement([np.ones((1, 2))] * 3, [(0, 1)], place="X")
     with pytest.raises(AssignmentError, match="'rotations'"):
-        estimate_arrangement(np.ones((2, 2)), 1, "rotations")  # type: ignore[arg-type]
+        estimate(np.ones((2, 2)), "rotations")  # type: ignore[arg-type]
 
 
 def test_plates_are_numbered_as_people_number_them() -> None:
@@ -93,13 +156,13 @@ def test_plates_are_numbered_as_people_number_them() -> None:
 
 def test_an_unknown_experiment_is_not_restricted_and_does_not_harm_another() -> None:
     scores = np.zeros((8, 8))
-    scores[:4, 0] = 1e-3
+    scores[:4, 0] = [1e-3, 2e-3, 0, 1e-3]
     for row in range(4):
         scores[4 + row, sorted(GROUPS[row])] = 3.0
     experiment, plate = ["A"] * 4 + ["B"] * 4, ["1", "2", "3", "4"] * 2
     result = assign_plates(scores, experiment=experiment, plate=plate, groups=GROUPS)
     assert result.arrangement["A"] is None
-    assert result.margin["A"] < 0.001
+    assert result.certainty["A"] < 1
     assert result.restricted[:4].tolist() == result.raw[:4].tolist() == [0, 0, 0, 0]
     assert result.arrangement["B"] == {"1": 0, "2": 1, "3": 2, "4": 3}
 
@@ -109,6 +172,9 @@ def test_known_arrangements_are_believed_and_checked() -> None:
     result = assign_plates(np.zeros((2, 8)), **keys, known={"A": {"1": 3, "2": 0}})
     assert result.labels.tolist() == [6, 0]
     assert result.margin["A"] == np.inf
+    one = assign_plates(np.zeros((2, 8)), **keys, known={"A": {"1": 3, "2": -1}})
+    assert one.restricted.tolist() == [6, 0]
+    assert one.arrangement["A"] == {"1": 3, "2": -1}
     with pytest.raises(AssignmentError, match="experiment A says nothing of plate 2"):
         assign_plates(np.zeros((2, 8)), **keys, known={"A": {"1": 3}})
     with pytest.raises(AssignmentError, match="group 4 on plate 2"):

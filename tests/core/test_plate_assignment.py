@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
 
 from deepnoise_core.contracts import UNASSIGNED
 from deepnoise_core.contracts.errors import AssignmentError
-from deepnoise_core.data.plates import PlateAssignment, assign_plates
+from deepnoise_core.data.plates import PlateAssignment, assign, assign_plates
 from deepnoise_core.data.scores import log_probabilities
 
 A = [[2.0, 1.9, 0.0], [1.5, 0.2, 0.1], [0.3, 0.4, 0.35]]
@@ -61,9 +62,15 @@ def test_case_d_too_many_wells() -> None:
     scores = [[1.0, 0.2], [0.9, 0.1], [0.2, 0.8]]
     with pytest.raises(AssignmentError, match="plate 1 of experiment A has 3 wells but only 2 places"):
         one_plate(scores)
-    result = one_plate(scores, unassigned_score=-0.5)
-    assert result.labels.tolist() == [0, UNASSIGNED, 1]
-    assert result.objective[ON_A1] == pytest.approx(1 - 0.5 + 0.8)
+    assert assign(np.array(scores), unassigned_score=-0.5).tolist() == [0, UNASSIGNED, 1]
+    moved = np.array(scores) + np.array([[0], [5], [0]])
+    assert assign(moved, unassigned_score=-0.5).tolist() == [UNASSIGNED, 0, 1]
+    for same in (np.array(scores), moved):
+        result = one_plate(same, unassigned_score=-0.5)
+        # As log-probabilities the first two wells are alike, whatever is added to one.
+        assert result.labels.tolist() in ([0, UNASSIGNED, 1], [UNASSIGNED, 0, 1])
+        first, third = -np.log1p(np.exp(-0.8)), -np.log1p(np.exp(-0.6))
+        assert result.objective[ON_A1] == pytest.approx(first - 0.5 + third)
 
 
 def test_case_e_forbidden_cell() -> None:
@@ -105,11 +112,64 @@ def test_capacity_by_plate() -> None:
             assign_plates(scores, **keys, capacity=faulty)
 
 
+def test_capacity_by_name_of_plate() -> None:
+    result = assign_plates([[3.0, 0], [2, 0]], experiment=["A", "B"], plate=["1", "1"], capacity={"1": [0, 1]})
+    assert result.labels.tolist() == [1, 1]
+    own = {"1": 1, ("B", "1"): [0, 1]}
+    mixed = assign_plates([[3.0, 0], [2, 0]], experiment=["A", "B"], plate=["1", "1"], capacity=own)  # type: ignore[arg-type]
+    assert mixed.labels.tolist() == [0, 1]
+
+
+def test_a_well_that_comes_twice_is_named() -> None:
+    keys: dict[str, Any] = {"experiment": ["A", "A"], "plate": ["1", "1"]}
+    with pytest.raises(AssignmentError, match="well B02 of plate 1 of experiment A comes twice, in rows 0 and 1"):
+        assign_plates(A[:2], **keys, well=["B02", "B02"])
+    with pytest.raises(AssignmentError, match="one well a row"):
+        assign_plates(A[:2], **keys, well=["B02"])
+    assert assign_plates(A[:2], **keys, well=["B02", "B03"]).labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", [None, "", np.nan])
+def test_rows_without_a_plate_are_named(name: object) -> None:
+    plate = np.array(["1", name], dtype=object)
+    with pytest.raises(AssignmentError, match="1 rows have no plate, the first is row 1"):
+        assign_plates(A[:2], experiment=["A", "A"], plate=plate)
+
+
+def test_three_plates_of_four_hold_three_different_groups() -> None:
+    groups = [range(4 * group, 4 * group + 4) for group in range(4)]
+    truth = np.concatenate([groups[group] for group in (2, 0, 3)])
+    scores = np.random.default_rng(0).normal(size=(12, 16))
+    scores[np.arange(12), truth] += 12.0
+    keys: dict[str, Any] = {"experiment": ["A"] * 12, "plate": np.repeat(["1", "2", "4"], 4)}
+    result = assign_plates(scores, **keys, groups=groups)
+    assert result.arrangement["A"] == {"1": 2, "2": 0, "4": 3}
+    np.testing.assert_array_equal(result.labels, truth)
+    known = assign_plates(scores, **keys, groups=groups, known={"A": {"1": 2, "2": 0, "3": 1, "4": 3}})
+    np.testing.assert_array_equal(known.labels, truth)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 3), st.sampled_from([None, -2.0]))
+def test_looking_at_the_best_few_classes_loses_nothing(seed: int, least: int, unassigned: float | None) -> None:
+    generator = np.random.default_rng(seed)
+    scores = generator.normal(size=(6, 60)) + 3.0 * generator.normal(size=60)
+    scores[generator.random(scores.shape) < 0.5] = NEVER
+    capacity = generator.integers(least, 4, size=60) * (generator.random(60) < 0.8)
+    labels = assign(scores, capacity=capacity, unassigned_score=unassigned)
+    slots = np.repeat(np.arange(60), capacity)
+    gains = np.column_stack([scores[:, slots], np.full((6, 6 if unassigned else 0), unassigned or 0.0)])
+    rows, columns = linear_sum_assignment(gains, maximize=True)
+    given = labels != UNASSIGNED
+    found = scores[given, labels[given]].sum() + (~given).sum() * (unassigned or 0.0)
+    assert found == pytest.approx(gains[rows, columns].sum())
+    assert (np.bincount(labels[given], minlength=60) <= capacity).all()
+
+
 def test_faulty_shapes_and_groups_are_named() -> None:
     with pytest.raises(AssignmentError, match=r"found scores \(2, 2\), experiment \(1,\)"):
         assign_plates(np.zeros((2, 2)), experiment=["A"], plate=["1", "1"])
     keys: dict[str, Any] = {"experiment": ["A", "A"], "plate": ["1", "2"]}
-    with pytest.raises(AssignmentError, match="class 1 is in two"):
+    with pytest.raises(AssignmentError, match="class 1 is in group 0 and in group 1"):
         assign_plates(np.zeros((2, 3)), **keys, groups=[frozenset({0, 1}), frozenset({1, 2})])
     with pytest.raises(AssignmentError, match=r"cover the 3 classes.*class 1"):
         assign_plates(np.zeros((2, 3)), **keys, groups=[frozenset({0}), frozenset({2})])
@@ -133,7 +193,8 @@ def test_no_feasible_alternative_is_better(
     rows: list[list[float]], capacity: int, unassigned_score: float | None
 ) -> None:
     scores = np.array(rows)
-    best = _best_objective(scores, capacity, unassigned_score)
+    gains = scores if unassigned_score is None else log_probabilities(scores)
+    best = _best_objective(gains, capacity, unassigned_score)
     if best == NEVER:
         with pytest.raises(AssignmentError, match="plate 1 of experiment A"):
             one_plate(scores, capacity=capacity, unassigned_score=unassigned_score)

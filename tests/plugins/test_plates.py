@@ -18,6 +18,7 @@ from deepnoise_plugins.plates.site_mean import SiteMean
 
 GROUPS = (frozenset({0, 1, 2}), frozenset({3, 4, 5}))
 DESIGN = PlateDesign(GROUPS, exclusive=True)
+STEPS = ["site-mean", "plate-group", "plate-balanced"]
 HELD = {("A", "1"): 0, ("A", "2"): 1, ("B", "1"): 1, ("B", "2"): 0}
 
 
@@ -45,11 +46,11 @@ def wells(lead: float = 2.0, seed: int = 0, noise: float = 1.0) -> tuple[Predict
 
 def test_three_steps_are_offered_in_their_order() -> None:
     names = [component.name for component in deepnoise_postprocessors()]
-    assert names == ["site-mean", "plate-group", "plate-balanced"]
+    assert [name for name in names if name in STEPS] == STEPS
 
 
 def test_steps_give_stages_with_their_sources() -> None:
-    predictions, _ = wells()
+    predictions, _ = wells(lead=9.0)
     merged = SiteMean(SiteMeanOptions())(predictions, DESIGN)
     grouped = PlateGroup(GroupOptions())(merged, DESIGN)
     assigned = PlateBalanced(BalancedOptions())(grouped, DESIGN)
@@ -60,7 +61,8 @@ def test_steps_give_stages_with_their_sources() -> None:
     held = np.array([HELD[place] for place in zip(*_places(predictions), strict=True)])
     np.testing.assert_array_equal(grouped.facts["plate_group"], held)
     assert set(grouped.facts["arrangement"][predictions.ids["experiment"] == "B"]) == {"1-0"}
-    assert (grouped.facts["arrangement_margin"] > 0.001).all()
+    assert (grouped.facts["arrangement_margin"] > 0.1).all()
+    assert (grouped.facts["arrangement_certainty"] > 3.0).all()
     inside = np.array([[label in GROUPS[group] for label in range(6)] for group in held])
     np.testing.assert_array_equal(np.isfinite(grouped.scores), inside)
     np.testing.assert_array_equal(grouped.scores[inside], predictions.scores[inside])
@@ -70,7 +72,7 @@ def test_each_step_names_more_wells_rightly() -> None:
     hits = np.zeros(3)
     for seed in range(30):
         predictions, labels = wells(seed=seed)
-        for step in (PlateGroup(GroupOptions()), PlateBalanced(BalancedOptions())):
+        for step in (PlateGroup(GroupOptions(threshold=0.0)), PlateBalanced(BalancedOptions())):
             predictions = step(predictions, DESIGN)
         hits += [(predictions.stages[stage] == labels).sum() for stage in Stage]
     assert hits[0] < hits[1] < hits[2]
@@ -103,7 +105,9 @@ def test_the_raw_labels_stay_where_plates_tell_nothing() -> None:
         np.testing.assert_array_equal(result.scores, predictions.scores)
         assert result.transductive == predictions.transductive
         assert note in result.notes[-1]
-    anyhow = PlateGroup(GroupOptions(arrangements="all"))(predictions, replace(DESIGN, cyclic=False))
+    anyhow = PlateGroup(GroupOptions(arrangements="all", threshold=0.0))(
+        predictions, replace(DESIGN, cyclic=False)
+    )
     assert "plate group" in anyhow.transductive
 
 

@@ -5,15 +5,17 @@ assignment), with probability mass over cyclic arrangements instead of counts ov
 """
 
 from deepnoise_core.data.plates.arrangement import (
+    THRESHOLD,
     ArrangementEstimate,
     Arrangements,
     estimate_arrangement,
-    group_mass,
 )
 from deepnoise_core.data.plates.assignment import assign
 from deepnoise_core.data.plates.balance import Capacity, PlateAssignment, assign_plates
+from deepnoise_core.data.plates.evidence import EvidenceKind, group_evidence
 from deepnoise_core.data.plates.groups import discover_design
 from deepnoise_core.data.plates.layout import plates_of
+from deepnoise_core.data.plates.multipliers import balance_classes
 from deepnoise_core.data.plates.prior import PlateLabels, PlatePrior, label_plates, restrict_to_groups
 from deepnoise_core.data.plates.restriction import (
     UNKNOWN_GROUP,
@@ -22,23 +24,29 @@ from deepnoise_core.data.plates.restriction import (
     find_plate_groups,
     restrict,
 )
+from deepnoise_core.data.plates.transport import SoftAssignment, assign_softly
 
 __all__ = [
+    "THRESHOLD",
     "UNKNOWN_GROUP",
     "ArrangementEstimate",
     "Arrangements",
     "Capacity",
+    "EvidenceKind",
     "PlateAssignment",
     "PlateGroups",
     "PlateLabels",
     "PlatePrior",
+    "SoftAssignment",
     "assign",
     "assign_plates",
+    "assign_softly",
+    "balance_classes",
     "check_groups",
     "discover_design",
     "estimate_arrangement",
     "find_plate_groups",
-    "group_mass",
+    "group_evidence",
     "label_plates",
     "plates_of",
     "restrict",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.special import ndtri, stdtr
 
 from deepnoise_core.contracts.errors import AssignmentError
-from deepnoise_core.data.scores import log_probabilities
 
 Arrangements = Literal["cyclic", "all"] | Sequence[Sequence[int]]
 """Allowed maps from the plates of an experiment, in natural order, to numbers of groups.
@@ -23,41 +23,39 @@ injective maps, and a list all its ordered parts. With more, `cyclic` goes on tu
 group equally often, as far as that goes.
 """
 
+THRESHOLD = 3.0
+"""Smallest believed lead of an arrangement, in standard errors; docs/assignment.md says how it was measured."""
+
 
 @dataclass(frozen=True)
 class ArrangementEstimate:
     """The best arrangement and how far it leads.
 
     Attributes:
-        groups: number of the group of each plate, [P]; None where the margin is below the threshold.
-        margin: (best - runner-up) probability mass a well; inf where only one arrangement is allowed.
+        groups: number of the group of each plate, [P]; None where the lead is not believed.
+        margin: (best - runner-up) evidence a well; inf where only one arrangement is allowed.
+        certainty: the same lead in standard errors over wells, made normal where wells are few; 0 where it has
+            none, as of a single well.
     """
 
     groups: tuple[int, ...] | None
     margin: float
-
-
-def group_mass(scores: NDArray[np.floating[Any]], groups: Sequence[frozenset[int]]) -> NDArray[np.float64]:
-    """Probability mass that the wells of one plate [n, K] put on each group, float64 [G]."""
-    mass = np.exp(log_probabilities(scores)).sum(axis=0)
-    return np.array([mass[sorted(group)].sum() for group in groups])
+    certainty: float
 
 
 def estimate_arrangement(
-    mass: NDArray[np.float64],
-    wells: int,
+    evidence: Sequence[NDArray[np.float64]],
     arrangements: Arrangements = "cyclic",
-    threshold: float = 0.001,
+    threshold: float = THRESHOLD,
     *,
     place: str = "the experiment",
 ) -> ArrangementEstimate:
-    """The arrangement of one experiment that gathers most probability mass.
+    """The arrangement of one experiment that gathers most evidence.
 
     Args:
-        mass: `group_mass` of each plate in natural order, [P, G].
-        wells: wells of the experiment.
+        evidence: `group_evidence` of each plate in natural order, [n, G] each.
         arrangements: the maps to choose from.
-        threshold: smallest margin a well that is believed.
+        threshold: smallest certainty that is believed.
         place: name of the experiment, for messages.
 
     Raises:
@@ -65,13 +63,28 @@ def estimate_arrangement(
     """
     if isinstance(arrangements, str) and arrangements not in {"cyclic", "all"}:
         raise AssignmentError(f"arrangements must be cyclic, all or a list, not {arrangements!r}")
-    plates, groups = mass.shape
+    totals = np.stack([plate.sum(axis=0) for plate in evidence])
+    plates, groups = totals.shape
     if arrangements == "all" or (arrangements == "cyclic" and plates < groups):
-        best, lead = _best_injective(mass)
+        best, second = _best_injective(totals)
     else:
-        best, lead = _best_listed(mass, _candidates(arrangements, plates, groups, place))
-    margin = lead / max(wells, 1)
-    return ArrangementEstimate(best if margin >= threshold else None, margin)
+        best, second = _best_listed(totals, _candidates(arrangements, plates, groups, place))
+    if second is None:
+        return ArrangementEstimate(best, np.inf, np.inf)
+    differ = [number for number in range(plates) if best[number] != second[number]]
+    leads = np.concatenate([evidence[n][:, best[n]] - evidence[n][:, second[n]] for n in differ])
+    certainty = _certainty(leads)
+    margin = float(leads.sum()) / max(sum(map(len, evidence)), 1)
+    return ArrangementEstimate(best if certainty >= threshold else None, margin, certainty)
+
+
+def _certainty(leads: NDArray[np.float64]) -> float:
+    """How many standard errors the sum of these is above 0, as the normal quantile of Student's t."""
+    count, total = len(leads), float(leads.sum())
+    if count < 2 or total <= 0:
+        return 0.0
+    error = float(np.sqrt(count * leads.var(ddof=1)))
+    return float(-ndtri(stdtr(count - 1, -total / error))) if error > 0 else np.inf
 
 
 def _candidates(arrangements: Arrangements, plates: int, groups: int, place: str) -> NDArray[np.int64]:
@@ -92,27 +105,31 @@ def _candidates(arrangements: Arrangements, plates: int, groups: int, place: str
     return np.array(list(parts), dtype=np.int64)
 
 
-def _best_listed(mass: NDArray[np.float64], candidates: NDArray[np.int64]) -> tuple[tuple[int, ...], float]:
-    totals = mass[np.arange(len(mass)), candidates].sum(axis=1)
-    best = int(totals.argmax())
-    runner_up = np.delete(totals, best).max(initial=-np.inf)
-    return tuple(candidates[best].tolist()), float(totals[best] - runner_up)
+_Map = tuple[int, ...]
 
 
-def _best_injective(mass: NDArray[np.float64]) -> tuple[tuple[int, ...], float]:
-    plates, groups = mass.shape
+def _best_listed(totals: NDArray[np.float64], candidates: NDArray[np.int64]) -> tuple[_Map, _Map | None]:
+    """The best map and the next, if there is one."""
+    gains = totals[np.arange(len(totals)), candidates].sum(axis=1)
+    order = np.argsort(-gains, kind="stable")[:2]
+    maps = [tuple(candidates[one].tolist()) for one in order]
+    return maps[0], maps[1] if len(maps) > 1 else None
+
+
+def _best_injective(totals: NDArray[np.float64]) -> tuple[_Map, _Map | None]:
+    plates, groups = totals.shape
     slots = np.tile(np.arange(groups), -(-plates // groups))
-    best, total = _solve(mass, slots)
-    runner_up = -np.inf
+    best, _ = _solve(totals, slots)
+    if groups == 1:
+        return best, None
+    others = []
     for plate, group in enumerate(best):
-        without = mass.copy()
+        without = totals.copy()
         without[plate, group] = -np.inf
-        if groups > 1:
-            runner_up = max(runner_up, _solve(without, slots)[1])
-    return best, total - runner_up
+        others.append(_solve(without, slots))
+    return best, max(others, key=lambda other: other[1])[0]
 
 
-def _solve(mass: NDArray[np.float64], slots: NDArray[np.int64]) -> tuple[tuple[int, ...], float]:
-    gains = mass[:, slots]
-    rows, columns = linear_sum_assignment(gains, maximize=True)
-    return tuple(slots[columns].tolist()), float(gains[rows, columns].sum())
+def _solve(gains: NDArray[np.float64], slots: NDArray[np.int64]) -> tuple[_Map, float]:
+    rows, columns = linear_sum_assignment(gains[:, slots], maximize=True)
+    return tuple(slots[columns].tolist()), float(gains[rows, slots[columns]].sum())

@@ -11,6 +11,9 @@ from scipy.optimize import linear_sum_assignment
 from deepnoise_core.contracts.errors import AssignmentError
 from deepnoise_core.contracts.predictions import UNASSIGNED
 
+_WORTHWHILE = 4
+"""How many times more classes than can be wanted make it worth while to look for those that are."""
+
 
 def assign(
     scores: NDArray[np.floating[Any]],
@@ -25,7 +28,7 @@ def assign(
     where some may stay without one (`unassigned_score`), give log-probabilities.
 
     Args:
-        scores: [n, K], -inf where a class is forbidden.
+        scores: [n, K], -inf where a class is forbidden. Finite, or -inf.
         capacity: how often each class may be used, one number or [K].
         unassigned_score: score of leaving a well without a class, which then gives `UNASSIGNED`; None where
             every well must get a class.
@@ -35,9 +38,10 @@ def assign(
         AssignmentError: the plate has more wells than places, or forbidden classes leave no solution.
     """
     wells, classes = scores.shape
-    allowed = np.flatnonzero((scores > -np.inf).any(axis=0))
-    places = np.minimum(np.broadcast_to(np.asarray(capacity, dtype=np.int64), (classes,))[allowed], wells)
-    slots = np.repeat(allowed, places)
+    places = np.minimum(np.broadcast_to(np.asarray(capacity, dtype=np.int64), (classes,)), wells)
+    allowed = np.flatnonzero((scores > -np.inf).any(axis=0) & (places > 0))
+    wanted = _wanted(scores, allowed, places)
+    slots = np.repeat(wanted, places[wanted])
     gains = scores[:, slots].astype(np.float64)
     if unassigned_score is not None:
         gains = np.hstack([gains, np.full((wells, wells), unassigned_score)])
@@ -56,3 +60,20 @@ def assign(
         ) from error
     labels: NDArray[np.int64] = slots[columns].astype(np.int64)
     return labels
+
+
+def _wanted(
+    scores: NDArray[np.floating[Any]], allowed: NDArray[np.int64], places: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Classes among which one of the best assignments lies: the best few of any well, ascending.
+
+    The n - 1 other wells can fill (n - 1) // c classes of capacity c or more. So one of a well's best
+    (n - 1) // c + 1 classes has a place left, and to move there from a worse one loses nothing.
+    """
+    wells = len(scores)
+    few = (wells - 1) // int(places[allowed].min(initial=max(wells, 1))) + 1
+    if few * _WORTHWHILE >= len(allowed):
+        return allowed
+    best = np.argpartition(scores[:, allowed], -few, axis=1)[:, -few:]
+    chosen: NDArray[np.int64] = allowed[np.unique(best)]
+    return chosen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepnoise_core.contracts.errors import AssignmentError
-from deepnoise_core.data.plates.arrangement import Arrangements, estimate_arrangement, group_mass
+from deepnoise_core.data.plates.arrangement import THRESHOLD, Arrangements, estimate_arrangement
+from deepnoise_core.data.plates.evidence import EvidenceKind, group_evidence
 from deepnoise_core.data.plates.layout import plates_of
 
 _Score = TypeVar("_Score", bound=np.floating[Any])
@@ -26,13 +27,15 @@ class PlateGroups:
     Attributes:
         of_row: number of the group of each row's plate, int64 [N]; `UNKNOWN_GROUP` where unknown.
         arrangement: experiment → plate → group; None where unknown.
-        margin: experiment → lead of the arrangement over the runner-up, in probability mass a well; inf
-            where the arrangement was given or is the only one allowed.
+        margin: experiment → lead of the arrangement over the runner-up, in evidence a well; inf where the
+            arrangement was given or is the only one allowed.
+        certainty: experiment → the same lead in standard errors.
     """
 
     of_row: NDArray[np.int64]
     arrangement: Mapping[str, Mapping[str, int] | None]
     margin: Mapping[str, float]
+    certainty: Mapping[str, float]
 
 
 def find_plate_groups(
@@ -40,12 +43,23 @@ def find_plate_groups(
     *,
     experiment: ArrayLike,
     plate: ArrayLike,
-    groups: Sequence[frozenset[int]],
+    groups: Sequence[Collection[int]],
     arrangements: Arrangements = "cyclic",
     known: Mapping[str, Mapping[str, int]] | None = None,
-    threshold: float = 0.001,
+    threshold: float = THRESHOLD,
+    evidence: EvidenceKind = "mass",
 ) -> PlateGroups:
     """Estimate the arrangement of every experiment from the scores [N, K] of its wells.
+
+    Args:
+        scores: logits or log-probabilities; -inf excludes a class.
+        experiment: of each well, [N].
+        plate: of each well, [N].
+        groups: disjoint sets of class indices that cover all K.
+        arrangements: maps from plates to groups to choose from.
+        known: experiment → plate → group, where it need not be estimated; `UNKNOWN_GROUP` where nobody knows.
+        threshold: smallest believed lead, in standard errors; with 0 the best is always believed.
+        evidence: what wells say of groups, see `group_evidence`.
 
     Raises:
         AssignmentError: scores are not numbers, groups are not a partition of the K classes, or `known`
@@ -56,27 +70,27 @@ def find_plate_groups(
     of_row = np.full(len(scores), UNKNOWN_GROUP, dtype=np.int64)
     arrangement: dict[str, Mapping[str, int] | None] = {}
     margin: dict[str, float] = {}
+    certainty: dict[str, float] = {}
     for name, plates in plates_of(experiment, plate).items():
         if known is not None and name in known:
             found: tuple[int, ...] | None = _known_groups(known[name], list(plates), len(groups), name)
-            margin[name] = np.inf
+            margin[name] = certainty[name] = np.inf
         else:
             estimate = estimate_arrangement(
-                np.stack([group_mass(scores[rows], groups) for rows in plates.values()]),
-                sum(len(rows) for rows in plates.values()),
+                [group_evidence(scores[rows], groups, evidence) for rows in plates.values()],
                 arrangements,
                 threshold,
                 place=f"experiment {name}",
             )
-            found, margin[name] = estimate.groups, estimate.margin
+            found, margin[name], certainty[name] = estimate.groups, estimate.margin, estimate.certainty
         arrangement[name] = None if found is None else dict(zip(plates, found, strict=True))
         for rows, group in zip(plates.values(), found or (), strict=found is not None):
             of_row[rows] = group
-    return PlateGroups(of_row, arrangement, margin)
+    return PlateGroups(of_row, arrangement, margin, certainty)
 
 
 def restrict(
-    scores: NDArray[_Score], groups: Sequence[frozenset[int]], of_row: NDArray[np.int64]
+    scores: NDArray[_Score], groups: Sequence[Collection[int]], of_row: NDArray[np.int64]
 ) -> NDArray[_Score]:
     """A copy of the scores [N, K] with -inf outside of each row's group; rows of unknown group stay."""
     restricted = scores.copy()
@@ -87,16 +101,19 @@ def restrict(
     return restricted
 
 
-def check_groups(groups: Sequence[frozenset[int]], num_classes: int) -> None:
+def check_groups(groups: Sequence[Collection[int]], num_classes: int) -> None:
     """Raise `AssignmentError` unless the groups are disjoint and cover classes 0 to `num_classes` - 1."""
-    held: set[int] = set()
-    for group in groups:
-        if held & group:
-            twice = min(held & group)
-            raise AssignmentError(f"plate groups must be disjoint; class {twice} is in two of them")
-        held |= group
-    if held != set(range(num_classes)):
-        wrong = sorted(held ^ set(range(num_classes)))
+    held: dict[int, int] = {}
+    for number, group in enumerate(groups):
+        for label in sorted(set(group)):
+            if label in held:
+                raise AssignmentError(
+                    f"plate groups must be disjoint; class {label} is in group {held[label]} and in "
+                    f"group {number}"
+                )
+            held[label] = number
+    if set(held) != set(range(num_classes)):
+        wrong = sorted(set(held) ^ set(range(num_classes)))
         raise AssignmentError(
             f"plate groups must cover the {num_classes} classes of the scores and no other; "
             f"{len(wrong)} do not fit, the first is class {wrong[0]}"
@@ -104,13 +121,17 @@ def check_groups(groups: Sequence[frozenset[int]], num_classes: int) -> None:
 
 
 def check_scores(scores: NDArray[np.floating[Any]], experiment: ArrayLike, plate: ArrayLike) -> None:
-    """Raise `AssignmentError` where shapes differ or a score is NaN or +inf, naming the plate."""
+    """Raise `AssignmentError` where shapes differ, a name lacks, or a score is NaN or +inf, with its row."""
     experiments, plates = np.asarray(experiment), np.asarray(plate)
     if scores.ndim != 2 or experiments.shape != (len(scores),) or plates.shape != (len(scores),):
         raise AssignmentError(
             f"scores must be [wells, classes] with one experiment and one plate a well; found scores "
             f"{scores.shape}, experiment {experiments.shape}, plate {plates.shape}"
         )
+    for what, names in (("experiment", experiments), ("plate", plates)):
+        nameless = [row for row, name in enumerate(names.tolist()) if name is None or name in ("", np.nan)]
+        if nameless:
+            raise AssignmentError(f"{len(nameless)} rows have no {what}, the first is row {nameless[0]}")
     faulty = ~(scores < np.inf).all(axis=1)
     if faulty.any():
         row = int(np.flatnonzero(faulty)[0])
@@ -120,13 +141,29 @@ def check_scores(scores: NDArray[np.floating[Any]], experiment: ArrayLike, plate
         )
 
 
+def check_wells(well: ArrayLike, experiment: ArrayLike, plate: ArrayLike) -> None:
+    """Raise `AssignmentError` where a well comes twice on a plate, or a name is missing for a row."""
+    names = np.asarray(well)
+    if names.shape != np.shape(experiment):
+        raise AssignmentError(f"well must name one well a row; found {names.shape} for {np.shape(experiment)}")
+    seen: dict[tuple[str, ...], int] = {}
+    rows = zip(*(map(str, np.asarray(one).tolist()) for one in (experiment, plate, names)), strict=True)
+    for row, place in enumerate(rows):
+        first = seen.setdefault(place, row)
+        if first != row:
+            raise AssignmentError(
+                f"well {place[2]} of plate {place[1]} of experiment {place[0]} comes twice, in rows {first} and "
+                f"{row}; merge its sites before plates are assigned"
+            )
+
+
 def _known_groups(known: Mapping[str, int], plates: list[str], groups: int, experiment: str) -> tuple[int, ...]:
     for name in plates:
         if name not in known:
             raise AssignmentError(
                 f"the known arrangement of experiment {experiment} says nothing of plate {name}"
             )
-        if not 0 <= known[name] < groups:
+        if known[name] != UNKNOWN_GROUP and not 0 <= known[name] < groups:
             raise AssignmentError(
                 f"the known arrangement of experiment {experiment} puts group {known[name]} on plate {name}, "
                 f"but groups are numbered 0 to {groups - 1}"

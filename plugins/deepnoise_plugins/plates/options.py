@@ -20,7 +20,7 @@ class GroupOptions(Options):
         "training plates), all, or a list of orders, each a list of group numbers",
     )
     threshold: Annotated[float, Field(ge=0)] = Field(
-        0.001, description="smallest lead of an order, in probability mass a well, that is believed"
+        3.0, description="smallest lead of an order over the next, in standard errors, that is believed"
     )
 
 
@@ -30,4 +30,30 @@ class BalancedOptions(Options):
     capacity: Annotated[int, Field(ge=1)] = Field(1, description="wells of a plate that may share a class")
     unassigned_score: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         None, description="log-probability of leaving a well without a class; none is left so where null"
+    )
+
+
+class ClassBalancedOptions(Options):
+    """How finely multipliers are searched."""
+
+    step: Annotated[float, Field(gt=0, le=1)] = Field(0.01, description="first step of a multiplier")
+    halvings: Annotated[int, Field(ge=0, le=20)] = Field(6, description="how often the step is halved")
+    rounds: Annotated[int, Field(ge=1)] = Field(3000, description="most steps of one size")
+
+
+class TransportOptions(Options):
+    """What a plate can hold, and how exactly the soft assignment keeps to it."""
+
+    capacity: Annotated[int, Field(ge=1)] = Field(1, description="wells of a plate that may share a class")
+    unassigned_score: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+        None, description="log-probability of leaving a well without a class; none is left so where null"
+    )
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="what logits are divided by; what was fitted on validation wells, or 1, where null"
+    )
+    tolerance: Annotated[float, Field(gt=0)] = Field(
+        1e-4, description="wells by which the expected use of a class may exceed its capacity"
+    )
+    iterations: Annotated[int, Field(ge=1)] = Field(
+        2000, description="most updates of a plate; a note tells where they ran out"
     )

@@ -27,7 +27,7 @@ class PlateGroup:
         self.options = options
 
     def __call__(self, predictions: Predictions, design: PlateDesign) -> Predictions:
-        """Adds the stage `group`, and the facts `plate_group`, `arrangement` and `arrangement_margin`.
+        """Adds the stage `group`; and the facts `plate_group`, `arrangement`, and its `_margin` and `_certainty`.
 
         Raises:
             PredictionsError: a row is a site.
@@ -77,8 +77,8 @@ class PlateGroup:
 
     def _notes(self, found: PlateGroups) -> list[str]:
         return [
-            f"experiment {name}: the order of its plate groups leads by {found.margin[name]:.2g} a well, "
-            f"below the threshold of {self.options.threshold:g}, so its plates are not restricted"
+            f"experiment {name}: the order of its plate groups leads by {found.certainty[name]:.2g} standard "
+            f"errors, below the threshold of {self.options.threshold:g}, so its plates are not restricted"
             for name, arrangement in found.arrangement.items()
             if arrangement is None
         ]
@@ -91,6 +91,7 @@ def _facts(found: PlateGroups, of_row: NDArray[np.int64], experiments: NDArray[A
         "plate_group": of_row,
         "arrangement": np.array([orders.get(name, _order(None)) for name in names], dtype=object),
         "arrangement_margin": np.array([found.margin.get(name, 0.0) for name in names], dtype=np.float64),
+        "arrangement_certainty": np.array([found.certainty.get(name, 0.0) for name in names], dtype=np.float64),
     }
 
 
