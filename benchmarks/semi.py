@@ -62,6 +62,7 @@ PLAIN = {f"{name}, by hand": name for name in VIEWS}
 EXPLANATIONS = {
     "noisy-student": "one student goes on through all rounds, in the steps of one training; as published, a new "
     "one is trained in each: that is the row below, of four trainings",
+    "noisy-student, a new one each round": "its last student reaches the bar; the average, at this decay, lags",
 }
 
 
