@@ -10,12 +10,14 @@ from deepnoise.commands import (
     baseline,
     components,
     demo,
+    disentangle,
     doctor,
     evaluate,
     plugins,
     predict,
     profiles,
     recipe,
+    report,
     screen,
     simulate,
     submit,
@@ -32,7 +34,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, simulate, train, predict, evaluate, submit, profiles, baseline, components, doctor):
+for command in (
+    demo,
+    simulate,
+    train,
+    predict,
+    evaluate,
+    disentangle,
+    report,
+    submit,
+    profiles,
+    baseline,
+    components,
+    doctor,
+):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.run)
 app.add_typer(components.component, name="component")
 app.add_typer(plugins.app, name="plugins")

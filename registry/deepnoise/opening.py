@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deepnoise_core.contracts import Kind
+
 if TYPE_CHECKING:
     from deepnoise_core.contracts import Screen
     from deepnoise_registry.catalogue import Catalogue
@@ -46,9 +48,10 @@ def opened(path: Path | str, reader: str | None = None, options: Sequence[str] |
     return open_screen(path, known, ComponentReference(name=name, options=filled_options(name, options, known)))
 
 
-def filled_options(reader: str, options: Sequence[str] | None, known: Catalogue) -> dict[str, Any]:
-    """All options of a reader in JSON types: those that are given, and the defaults of the others."""
-    from deepnoise_core.contracts import Kind
+def filled_options(
+    name: str, options: Sequence[str] | None, known: Catalogue, kind: Kind = Kind.READER
+) -> dict[str, Any]:
+    """All options of a component in JSON types: those that are given, and the defaults of the others."""
     from deepnoise_core.contracts.errors import RecipeError, RecipeProblem
     from deepnoise_registry.recipes.document import Document, parse_document
     from deepnoise_registry.recipes.validation import validate_options
@@ -64,5 +67,5 @@ def filled_options(reader: str, options: Sequence[str] | None, known: Catalogue)
         if parsed.problems:
             raise RecipeError(parsed.problems)
         values[key] = parsed.value
-    model = known.find(Kind.READER, reader).component.options
+    model = known.find(kind, name).component.options
     return validate_options(Document("--option", values), model).model_dump(mode="json", by_alias=True)

@@ -82,8 +82,8 @@ class Disentanglement:
 
     @property
     def noise(self) -> float:
-        """The noise coordinate: the largest leakage of a probe, on either side of chance."""
-        known = [abs(self.figures[name].excess) for name in PROBES if not math.isnan(self.figures[name].excess)]
+        """The noise coordinate: the largest leakage of a probe; below 0 where all are worse than chance."""
+        known = [self.figures[name].excess for name in PROBES if not math.isnan(self.figures[name].excess)]
         return max(known, default=math.nan)
 
     def on(self, axis: Axis) -> Iterator[tuple[str, Figure]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.evaluation.disentanglement.factors import Codes, Factors, by_cell_type
-from deepnoise_core.evaluation.disentanglement.figures import Axis, Disentanglement, Figure
+from deepnoise_core.evaluation.disentanglement.figures import PROBES, Axis, Disentanglement, Figure
 from deepnoise_core.evaluation.disentanglement.mixing import inverse_simpson, kbet_accepts, neighbour_counts
 from deepnoise_core.evaluation.disentanglement.neighbours import Neighbourhood, neighbourhood
 from deepnoise_core.evaluation.disentanglement.probes import chance, folds_of, left_out_hits
@@ -236,6 +236,12 @@ def _notes(figures: Mapping[str, Figure], ties: float, alone: int) -> tuple[str,
     if ties > MOST_TIES:
         notes.append(
             f"{ties:.1%} of the compared similarities are tied: figures of neighbours and retrieval mean little"
+        )
+    below = [name for name in PROBES if figures[name].high < figures[name].null]
+    if below:
+        notes.append(
+            f"below chance: {', '.join(below)}, as where means over the wells themselves were taken out; that is "
+            "not less noise than at chance"
         )
     missing = [name for name, figure in figures.items() if np.isnan(figure.value)]
     if missing:

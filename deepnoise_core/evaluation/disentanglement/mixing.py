@@ -32,4 +32,5 @@ def inverse_simpson(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """The effective number of batches in each neighbourhood [n, G], scaled from 0 (one) to 1 (all G), [n]."""
     shares = counts / counts.sum(axis=1, keepdims=True)
     number: NDArray[np.float64] = 1.0 / np.square(shares).sum(axis=1)
-    return (number - 1.0) / (counts.shape[1] - 1)
+    scaled: NDArray[np.float64] = (number - 1.0) / (counts.shape[1] - 1)
+    return scaled

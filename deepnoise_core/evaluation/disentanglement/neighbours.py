@@ -17,7 +17,7 @@ from deepnoise_core.evaluation.disentanglement.members import Members, Places
 from deepnoise_core.evaluation.disentanglement.retrieval import Retrieval, retrieve
 
 NEIGHBOURS = 30
-"""Size of a neighbourhood."""
+"""Most wells of a neighbourhood, which is a tenth of all where that is less, though five at least."""
 
 _CELLS = 4_000_000
 """Similarities of a block, so that memory does not grow with the square of the wells."""
@@ -35,7 +35,7 @@ class Neighbourhood:
         plate: the same, plate.
         position: the same, position on any plate.
         retrieval: average precision of the replicates in other experiments.
-        nearest: the most similar rows of other wells, in no order, int64 [n, NEIGHBOURS or fewer].
+        nearest: the most similar rows of other wells, in no order, int64 [n, k].
     """
 
     any: NDArray[np.float64]
@@ -59,7 +59,7 @@ def neighbourhood(values: NDArray[np.float64], codes: Codes, seed: int) -> Neigh
     columns = np.ascontiguousarray(unit[shuffled].T)
     members = {name: Members(code[shuffled]) for name, code in vars(codes).items()}
     same = members["perturbation"]
-    size = min(NEIGHBOURS, len(values) - int(members["site"].counts.max()))
+    size = min(NEIGHBOURS, max(5, len(values) // 10), len(values) - int(members["site"].counts.max()))
     shares = {name: np.empty(len(values)) for name in Neighbourhood.__annotations__ if name not in _APART}
     nearest = np.empty((len(values), size), dtype=np.int64)
     retrieved = []
@@ -114,7 +114,7 @@ def _shares(similar: NDArray[np.float32], code: NDArray[np.int64], own: NDArray[
     """The share of each row's most similar columns with the row's own code; NaN where no column is left."""
     found = similar.argmax(axis=1)
     best = similar[np.arange(len(similar)), found]
-    shares = (code[found] == own).astype(np.float64)
+    shares: NDArray[np.float64] = np.asarray(code[found] == own, dtype=np.float64)
     tied = np.count_nonzero(similar == best[:, None], axis=1) > 1
     for row in np.flatnonzero(tied):
         shares[row] = np.mean(code[similar[row] == best[row]] == own[row])

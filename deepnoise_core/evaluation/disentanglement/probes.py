@@ -30,7 +30,7 @@ def left_out_hits(
         group: what is left out as a whole, [n].
 
     Returns:
-        1 or 0, and NaN for rows whose label the other groups do not have, [n].
+        1 or 0, or a share of 1 where the best labels are tied; NaN where the other groups lack a label, [n].
     """
     hits = np.full(len(values), np.nan)
     for number in np.unique(group):
@@ -39,7 +39,7 @@ def left_out_hits(
         rows = np.flatnonzero(tested & np.isin(label, known))
         if len(known) > 1 and len(rows):
             probe = Discriminant(values[~tested], np.searchsorted(known, label[~tested]))
-            hits[rows] = known[probe.predict(values[rows])] == label[rows]
+            hits[rows] = probe.hits(values[rows], np.searchsorted(known, label[rows]))
     return hits
 
 
@@ -50,13 +50,18 @@ def folds_of(label: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 
 
 def chance(hits: NDArray[np.float64], label: NDArray[np.int64]) -> float:
-    """How often always naming the commonest label is right; one of all labels, where they are alike frequent."""
+    """How often guessing among the labels of the rows that are asked is right; NaN where none is."""
     asked = label[~np.isnan(hits)]
-    return float(np.bincount(asked).max() / len(asked)) if len(asked) else np.nan
+    return 1.0 / len(np.unique(asked)) if len(asked) else np.nan
 
 
 class Discriminant:
     """A linear discriminant of rows [n, F] with labels 0 to K - 1, all of which occur.
+
+    All labels are equally likely beforehand: were they as likely as they are common, the label of a row that is
+    left out would be less likely for its absence.
+
+    Where no label has two different rows, and so no variance to measure by, the nearest mean wins.
 
     Attributes:
         shrinkage: share of the covariance that is replaced by its mean variance.
@@ -67,15 +72,23 @@ class Discriminant:
         residuals = values - means[label]
         self.shrinkage = float(ledoit_wolf_shrinkage(residuals, assume_centered=True))
         covariance = residuals.T @ residuals / len(residuals)
-        ridge = self.shrinkage * np.trace(covariance) / len(covariance)
-        inverse = pinvh((1 - self.shrinkage) * covariance + ridge * np.eye(len(covariance)))
+        if residuals.any():
+            ridge = self.shrinkage * np.trace(covariance) / len(covariance)
+            inverse = pinvh((1 - self.shrinkage) * covariance + ridge * np.eye(len(covariance)))
+        else:
+            inverse = np.eye(len(covariance))
         self._directions = inverse @ means.T
-        self._levels = np.log(np.bincount(label) / len(label)) - np.sum(means.T * self._directions, axis=0) / 2
+        self._levels = -np.sum(means.T * self._directions, axis=0) / 2
 
-    def predict(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
-        """The most probable label of each row, [n]."""
-        parts = [values[start : start + _ROWS] for start in range(0, len(values), _ROWS)]
-        return np.concatenate([np.argmax(part @ self._directions + self._levels, axis=1) for part in parts])
+    def hits(self, values: NDArray[np.float64], label: NDArray[np.int64]) -> NDArray[np.float64]:
+        """1 where a row's own label is the most probable, shared among those that tie, [n]."""
+        shares = np.empty(len(values))
+        for start in range(0, len(values), _ROWS):
+            part = slice(start, start + _ROWS)
+            scores = values[part] @ self._directions + self._levels
+            best = scores == scores.max(axis=1, keepdims=True)
+            shares[part] = best[np.arange(len(scores)), label[part]] / best.sum(axis=1)
+        return shares
 
 
 def group_sums(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ SAID = (
     "not trained and neighbours not sought anew"
 )
 
-_FEWEST = 3
-"""Experiments that a jackknife needs."""
+FEWEST = 3
+"""Experiments that an interval needs."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Sampled:
 
     Attributes:
         value: NaN where it cannot be measured.
-        draws: float64 [DRAWS]; NaN where there is one experiment.
+        draws: float64 [DRAWS]; NaN where there are fewer experiments than `FEWEST`.
         null: what an embedding without information gets.
     """
 
@@ -81,7 +81,7 @@ class Experiments:
         A sample that holds an experiment twice would add to what its wells share.
         """
         value, number = statistic(np.ones(len(self.of_row))), self.counts.shape[1]
-        if number < _FEWEST:
+        if number < FEWEST:
             return Sampled(value, np.full(len(self.counts), np.nan), null)
         without = np.array([statistic((self.of_row != one).astype(np.float64)) for one in range(number)])
         spread = np.sqrt((number - 1) * without.var())
@@ -92,8 +92,8 @@ class Experiments:
         return Sampled(np.nan, np.full(len(self.counts), np.nan), np.nan)
 
     def _sampled(self, value: float, draws: NDArray[np.float64], null: float) -> Sampled:
-        single = self.counts.shape[1] < 2
-        return Sampled(value, np.full(len(draws), np.nan) if single else draws, null)
+        few = self.counts.shape[1] < FEWEST
+        return Sampled(value, np.full(len(draws), np.nan) if few else draws, null)
 
 
 def sample_experiments(experiment: NDArray[np.int64], seed: int) -> Experiments:

@@ -14,7 +14,7 @@ _NULL_ROWS = 1000
 def silhouettes(
     values: NDArray[np.float64], group: NDArray[np.int64], rows: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """The silhouette of rows among n, 0 where a row is alone in its group; NaN where there is one group.
+    """The silhouette of rows among n, 0 where a row is alone in its group; NaN where all are, or none is.
 
     Args:
         values: centred embeddings, [n, F].
@@ -23,7 +23,7 @@ def silhouettes(
     """
     sizes = np.bincount(group)
     asked = np.arange(len(values)) if rows is None else rows
-    if len(sizes) < 2:
+    if len(sizes) < 2 or len(sizes) == len(values):
         return np.full(len(asked), np.nan)
     order = np.argsort(group, kind="stable")
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
