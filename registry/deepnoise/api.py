@@ -45,6 +45,7 @@ __all__ = [
     "load_recipe",
     "open_screen",
     "pack",
+    "report",
     "simulate",
     "submit",
     "train",
@@ -280,6 +281,31 @@ def write_profiles(
 
 def _opened(screen: Screen | str | Path | None) -> Screen | None:
     return open_screen(screen) if isinstance(screen, str | Path) else screen
+
+
+def report(
+    source: str | Path,
+    out: str | Path,
+    *,
+    screen: Screen | str | Path | None = None,
+    megabytes: float = 8.0,
+    observer: Observer | None = None,
+) -> Path:
+    """Write one self-contained HTML page about a run or a folder of predictions, and return its path.
+
+    Args:
+        source: a run's folder, or a folder of predictions.
+        out: the file; must not exist yet.
+        screen: with images and labels; where it was predicted from if None.
+        megabytes: what pictures of wells may take; none are made with 0.
+        observer: is told of progress.
+    """
+    from deepnoise.report.page import write_report
+
+    opened = open_screen(screen) if isinstance(screen, str | Path) else screen
+    return write_report(
+        Path(source), Path(out), installed(), screen=opened, megabytes=megabytes, observer=observer
+    )
 
 
 def _recipe(recipe: Recipe | str | Path) -> Recipe:

@@ -32,7 +32,7 @@ class Axis:
         """Values and how they are written."""
         steps = [1, 2, 5, 10] if self.whole else [1, 2, 2.5, 5, 10]
         found = MaxNLocator(_TICKS, steps=steps, integer=self.whole).tick_values(self.low, self.high)
-        return [(value, self._written(value)) for value in found.tolist() if self.low <= value <= self.high]
+        return [(value, self._written(value)) for value in map(float, found) if self.low <= value <= self.high]
 
     def _written(self, value: float) -> str:
         return f"{100 * value:.3g} %" if self.percent else f"{value:.4g}"

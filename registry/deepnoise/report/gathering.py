@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise.cards import CARD, read_card
@@ -163,9 +162,3 @@ def _recipe(file: Path, catalogue: Catalogue) -> tuple[Recipe | None, str, list[
         return read_recipe(file, catalogue).recipe, text, []
     except InputError as error:
         return None, text, [f"The recipe is shown as it stands, without citations: {error}."]
-
-
-def held_out(predictions: Predictions) -> NDArray[np.bool_]:
-    """Whether the model saw no label of each well, neither to learn nor to choose an epoch, [N]."""
-    part = predictions.ids.get("part")
-    return np.ones(len(predictions), dtype=bool) if part is None else np.asarray(part == "test")

@@ -17,6 +17,10 @@ VIRIDIS = tuple(to_hex(colormaps["viridis"](step / (STEPS - 1))) for step in ran
 """Dark to bright."""
 
 
+LINES = ("#4a90c2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#7a7f85", "#56b4e9", "#8c6d31")
+"""Of lines in charts."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of well on a plate map.

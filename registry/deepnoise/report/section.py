@@ -35,9 +35,14 @@ def fragment(template: str, **data: Any) -> Markup:
     return Markup(_templates().get_template(template).render(data))  # noqa: S704 - rendered with autoescape
 
 
-def hint(text: str) -> Markup:
-    """A paragraph that says why something is not shown, or what to do for it."""
-    return Markup('<p class="hint">{}</p>').format(text)
+def unbroken(text: str) -> str:
+    """A text whose percentages are never divided between lines."""
+    return text.replace(" %", "\u00a0%")
+
+
+def _unbroken_percent(value: float | None) -> str:
+    """As `percent`, with a space at which no line breaks."""
+    return unbroken(percent(value))
 
 
 @cache
@@ -49,5 +54,5 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["percent"] = percent
+    made.filters["percent"] = _unbroken_percent
     return made

@@ -21,8 +21,8 @@ def how_sure(wells: Wells, evaluation: Evaluation | None) -> str:
     if evaluation is None:
         median = percent(float(np.median(wells.sure[shown]))) if shown.any() else "none"
         return (
-            f"Nobody can say how often these labels are right, since no held-out well has a known one; the median "
-            f"confidence is {median}, which is the model's own opinion of itself."
+            f"Nobody can say how often these labels are right, since no held-out well has a known one; the "
+            f"median confidence is {median}, which is the model's own opinion of itself."
         )
     stage, one = list(evaluation.stages.items())[-1]
     said = f"Of {evaluation.wells:,} held-out {evaluation.unit}s {percent(one.accuracy)} are named rightly"
@@ -42,7 +42,8 @@ def biology_or_plate(evaluation: Evaluation | None, measured: Disentanglement | 
     """What the images tell by themselves, what the plates add, and what of the batch shows in the embedding."""
     parts = []
     if evaluation is not None:
-        first, last = list(evaluation.stages)[0], list(evaluation.stages)[-1]
+        stages = list(evaluation.stages)
+        first, last = stages[0], stages[-1]
         alone, final = evaluation.stages[first].accuracy, evaluation.stages[last].accuracy
         parts.append(f"The images alone name {percent(alone)} rightly")
         if first is not last:

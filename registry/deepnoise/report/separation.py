@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deepnoise.report.chart import Axis, Dot, Line, chart
@@ -14,6 +14,7 @@ _NAMES = {
     "neighbour_any": "Nearest neighbour is a replicate",
     "neighbour_nsb": "the same, from another experiment",
     "neighbour_nsbp": "the same, also from another position",
+    "perturbation_r2": "Variance explained by perturbations",
     "label_silhouette": "Silhouette of perturbations",
     "experiment_probe": "Experiment told (linear probe)",
     "plate_probe": "Plate told (linear probe)",
@@ -31,12 +32,15 @@ _LOWEST = -0.05
 Measured = Mapping[str, Any]
 
 
-def separation(embeddings: Mapping[str, Measured], anchors: Mapping[str, Measured]) -> Section:
+def separation(
+    embeddings: Mapping[str, Measured], anchors: Mapping[str, Measured], notes: Sequence[str]
+) -> Section:
     """The panel.
 
     Args:
         embeddings: name → what `Disentanglement.as_dict` gives of it, in the order of the steps.
         anchors: the same of embeddings whose content is known.
+        notes: what a reader of the figures must know.
     """
     first = next(iter(embeddings.values()))
     return Section(
@@ -44,7 +48,7 @@ def separation(embeddings: Mapping[str, Measured], anchors: Mapping[str, Measure
         "Signal apart from noise",
         fragment(
             "separation.html",
-            plane=_plane(embeddings, anchors),
+            plane=_plane(embeddings, anchors) if any(_dots(embeddings, 0)) else None,
             tables=[
                 (title, list(_rows(axis, embeddings, anchors)))
                 for axis, title in (
@@ -55,7 +59,7 @@ def separation(embeddings: Mapping[str, Measured], anchors: Mapping[str, Measure
             names=list(embeddings),
             anchors=list(anchors),
             first=first,
-            notes=list(dict.fromkeys(note for one in embeddings.values() for note in one["notes"])),
+            notes=list(dict.fromkeys([*notes, *(note for one in embeddings.values() for note in one["notes"])])),
         ),
     )
 
@@ -63,7 +67,7 @@ def separation(embeddings: Mapping[str, Measured], anchors: Mapping[str, Measure
 def _plane(embeddings: Mapping[str, Measured], anchors: Mapping[str, Measured]) -> Any:
     dots = [*_dots(anchors, "reference"), *_dots(embeddings, 0)]
     steps = [(dot.x, dot.y) for dot in dots[len(dots) - len(embeddings) :]]
-    lowest = min(_LOWEST, *(dot.x for dot in dots), *(dot.y for dot in dots)) if dots else _LOWEST
+    lowest = min(_LOWEST, *(value for dot in dots for value in (dot.x, dot.y)))
     spoken = "; ".join(f"{dot.label}: signal {dot.x:.2f}, noise {dot.y:.2f}" for dot in dots)
     across = Axis("signal: perturbations told, 0 chance, 1 certainty", lowest, 1.05)
     upward = Axis("noise: largest leakage of a probe", lowest, 1.05)

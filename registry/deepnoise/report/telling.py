@@ -11,7 +11,10 @@ from deepnoise_core.contracts.errors import InputError
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS
 
-PAPER = "DeepNoise: signal and noise disentanglement based on classifying fluorescent microscopy images, arXiv:2209.05772"
+PAPER = (
+    "DeepNoise: signal and noise disentanglement based on classifying fluorescent microscopy images, "
+    "arXiv:2209.05772"
+)
 _PARTS = {"train": "trained on", "validation": "used to choose the epoch", "test": "held out"}
 
 
@@ -104,11 +107,13 @@ def _learned(material: Material) -> Iterator[str]:
     recipe, card = material.recipe, material.training.card if material.training is not None else None
     if recipe is None:
         return
-    yield f"The network was trained by the recipe {recipe.name!r} of deepnoise: {recipe.summary or 'without a summary'}."
+    about = f" ({recipe.summary})" if recipe.summary else ""
+    yield f"The network was trained by deepnoise with the recipe {recipe.name}{about}."
     yield (
-        f"Images at {recipe.data.image_size or 'their own'} pixels, brought to one scale by {recipe.normalizer.name}, went "
-        f"through {recipe.backbone.name} and the head {recipe.head.name}; the strategy {recipe.strategy.name} learned from "
-        f"views made by {recipe.augmentation.name}, with the seed {recipe.seed}."
+        f"Images at {recipe.data.image_size or 'their own'} pixels, brought to one scale by "
+        f"{recipe.normalizer.name}, went through the backbone {recipe.backbone.name} and the head "
+        f"{recipe.head.name}; the strategy {recipe.strategy.name} learned from views made by "
+        f"{recipe.augmentation.name}, with the seed {recipe.seed}."
     )
     if card is not None:
         split: Mapping[str, Any] = card["split"]
@@ -129,13 +134,13 @@ def _predicted(material: Material) -> Iterator[str]:
         steps = ", ".join(one.name for one in material.recipe.postprocessors)
         yield f"Predictions of sites were refined by {steps}, in this order."
     yield (
-        "Stages are reported apart: raw is each well by itself, group restricts a plate to the classes of its group, and "
-        "assigned gives each class once a plate where plates are known to be so."
+        "Stages are reported apart: raw is each well by itself, group restricts a plate to the classes of its "
+        "group, and assigned gives each class once a plate where plates are known to be so."
     )
     if material.evaluation is not None:
         yield (
-            f"Accuracy counts {material.evaluation.wells:,} held-out {material.evaluation.unit}s under the protocol "
-            f"{material.evaluation.protocol}; intervals draw whole experiments with replacement."
+            f"Accuracy counts {material.evaluation.wells:,} held-out {material.evaluation.unit}s under the "
+            f"protocol {material.evaluation.protocol}; intervals draw whole experiments with replacement."
         )
 
 

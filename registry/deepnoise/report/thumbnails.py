@@ -165,7 +165,7 @@ def _levels(
         members.setdefault(places[sites[well][0]], []).append(well)
     found: dict[tuple[str, str], NDArray[np.float32]] = {}
     faults: dict[int, str] = {}
-    for plate, own in members.items():
+    for own in members.values():
         rows = np.array([sites[well][0] for well in own[:: -(-len(own) // _SAMPLED)]], dtype=np.int64)
         try:
             found |= plate_levels(screen, rows).of_plate

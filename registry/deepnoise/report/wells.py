@@ -14,7 +14,7 @@ from deepnoise_core.contracts import Predictions
 from deepnoise_core.contracts.predictions import UNASSIGNED
 from deepnoise_core.data.scores import confidence
 
-_SKIPPED = {"experiment", "plate", "well", "well_id", "cell_type", "role", "part"}
+_COLUMNS = ("experiment", "plate", "well", "well_id", "cell_type", "role")
 
 RIGHT, WRONG = Kind("right", "named rightly"), Kind("wrong", "named wrongly", "cross")
 KEPT, CHANGED = Kind("pale", "label kept"), Kind("other", "label changed", "dot")
@@ -62,11 +62,11 @@ class Wells:
 def wells_of(predictions: Predictions, truth: NDArray[Any] | None) -> Wells:
     """The wells of predictions, with the true class names where they are known."""
     index = {name: number for number, name in enumerate(predictions.classes)}
-    names = [None] * len(predictions) if truth is None else truth.tolist()
+    names: list[Any] = [None] * len(predictions) if truth is None else truth.tolist()
     named = predictions.unrestricted.max(axis=1, initial=-np.inf) > -np.inf
     part = predictions.ids.get("part", np.full(len(predictions), "test"))
     return Wells(
-        ids={**{name: predictions.ids[name] for name in _SKIPPED - {"part"}}, "part": part},
+        ids={name: predictions.ids[name] for name in _COLUMNS} | {"part": part},
         classes=predictions.classes,
         labels={stage.value: labels for stage, labels in predictions.stages.items()},
         truth=np.array([index.get(name, UNASSIGNED) for name in names], dtype=np.int64),

@@ -1,0 +1,160 @@
+"""The report in a browser: it asks for nothing, shows wells by mouse and keys, in light, dark, print and small."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import deepnoise as dn
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here, which opens the page")
+
+_QUIET = ("background-networking", "component-update", "sync", "gpu")
+_WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def file(tiny_predictions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return dn.report(tiny_predictions, tmp_path_factory.mktemp("page") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[sync_api.Browser]":
+    with sync_api.sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in _QUIET)]
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=_WIDTHS)
+def page(request: pytest.FixtureRequest, browser: "sync_api.Browser", file: Path) -> "Iterator[sync_api.Page]":
+    """The page at one width; it must say nothing to the console and ask for nothing but itself."""
+    width, height = _WIDTHS[request.param]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="light")
+    opened = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    opened.on("console", lambda message: said.append(message.text))
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("request", lambda one: asked.append(one.url))
+    opened.goto(file.as_uri())
+    yield opened
+    opened.wait_for_timeout(50)
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [file.as_uri()]
+    context.close()
+
+
+def test_it_fits_its_width(page: "sync_api.Page") -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("h1").is_visible()
+
+
+def test_pointing_at_a_well_tells_of_it(page: "sync_api.Page") -> None:
+    cell = page.locator("rect[data-w]").first
+    cell.scroll_into_view_if_needed()
+    cell.hover()
+    tip = page.locator("#tip")
+    assert tip.is_visible()
+    for said in ("raw", "assigned", "confidence", "role", "plate group"):
+        assert said in tip.inner_text()
+    assert re.search(r"[A-Z]\d\d, plate \d+ of", tip.inner_text())
+
+
+def test_a_click_shows_its_cells_and_channels_can_be_hidden(page: "sync_api.Page") -> None:
+    cell = page.locator("rect[data-w]").first
+    cell.scroll_into_view_if_needed()
+    cell.click()
+    canvas = page.locator("#look canvas")
+    canvas.wait_for()
+    bright = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
+    total = f"(canvas) => ({bright})(canvas).reduce((sum, one, at) => at % 4 < 3 ? sum + one : sum, 0)"
+    lit = canvas.evaluate(total)
+    assert lit > 0
+    boxes = page.locator("#look .toggles input")
+    for number in range(boxes.count()):
+        boxes.nth(number).uncheck()
+    page.wait_for_timeout(100)
+    assert page.locator("#look canvas").evaluate(total) == 0
+    page.keyboard.press("Escape")
+    assert page.locator("#look").is_hidden()
+
+
+def test_keys_walk_the_plate(page: "sync_api.Page") -> None:
+    first = page.locator("rect[data-w][tabindex='0']").first
+    first.focus()
+    at = first.get_attribute("data-p")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    focused = "document.activeElement.dataset.p"
+    assert page.evaluate(focused) != at
+    assert "confidence" in page.evaluate("document.activeElement.getAttribute('aria-label')")
+    page.keyboard.press("Enter")
+    assert page.locator("#look h3").inner_text()
+    shown = page.locator("#look h3").inner_text()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#look h3").inner_text() != shown
+    page.keyboard.press("Escape")
+    assert page.locator("#look").is_hidden()
+    assert page.evaluate("document.activeElement.tagName") == "rect"
+
+
+def test_colours_can_be_changed(page: "sync_api.Page") -> None:
+    radios = page.locator("input[name=colour]")
+    assert radios.count() == 4
+    codes = "[...document.querySelectorAll('rect[data-w]')].map(one => one.getAttribute('class')).join()"
+    seen = set()
+    for number in range(radios.count()):
+        radios.nth(number).check(force=True)
+        seen.add(page.evaluate(codes))
+    assert len(seen) == 4
+    assert page.locator(".legend:visible").count() == 1
+
+
+def test_dark_and_print_are_drawn(page: "sync_api.Page", tmp_path: Path) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(background)
+    assert dark != light
+    button = page.locator("#theme")
+    button.click()
+    assert page.evaluate(background) == light
+    button.click()
+    assert page.evaluate(background) == dark
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(background) == "rgb(255, 255, 255)"
+    assert page.locator("nav").is_hidden()
+    assert len(page.pdf(path=tmp_path / "page.pdf")) > 20_000
+
+
+def test_text_stands_out(page: "sync_api.Page") -> None:
+    """WCAG AA: 4.5 to 1 for text, in light and dark."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for selector in ("p.prose", ".hint", "h2", "nav a", "th", "figcaption"):
+            ink, paper = page.evaluate(
+                "selector => [getComputedStyle(document.querySelector(selector)).color,"
+                " getComputedStyle(document.body).backgroundColor]",
+                selector,
+            )
+            assert contrast(ink, paper) >= 4.5, (scheme, selector, ink, paper)
+
+
+def contrast(one: str, other: str) -> float:
+    """Ratio of two colours' luminance, by WCAG 2."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    """Of `rgb(r, g, b)`."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
