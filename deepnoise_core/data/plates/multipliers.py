@@ -12,7 +12,7 @@ from deepnoise_core.contracts.predictions import UNASSIGNED
 
 
 def balance_classes(
-    scores: NDArray[np.floating[Any]], *, step: float = 0.01, finest: float = 1e-4, rounds: int = 3000
+    scores: NDArray[np.floating[Any]], *, step: float = 0.01, halvings: int = 6, rounds: int = 3000
 ) -> NDArray[np.int64]:
     """Class of each well of one plate by scores that multipliers even out, int64 [n].
 
@@ -24,29 +24,29 @@ def balance_classes(
     Args:
         scores: logits of the wells, [n, K], -inf where a class is forbidden. An offset of a well matters here.
         step: first step.
-        finest: smallest step.
+        halvings: how often the step is halved; 6 as published, where it stays above 0.0001.
         rounds: most steps of one size.
 
     References:
-        DeepNoise (doi:10.1016/j.gpb.2022.12.003), the last step of its published code.
+        DeepNoise (arXiv 2209.05772): the last step of its code.
     """
     allowed = np.flatnonzero((scores > -np.inf).any(axis=0))
     labels = np.full(len(scores), UNASSIGNED, dtype=np.int64)
     wells = np.flatnonzero((scores > -np.inf).any(axis=1))
     if len(wells):
         gains = scores[np.ix_(wells, allowed)].astype(np.float64)
-        labels[wells] = allowed[_search(gains, step, finest, rounds)]
+        labels[wells] = allowed[_search(gains, [step / 2**times for times in range(halvings + 1)], rounds)]
     return labels
 
 
-def _search(scores: NDArray[np.float64], step: float, finest: float, rounds: int) -> NDArray[np.int64]:
+def _search(scores: NDArray[np.float64], steps: list[float], rounds: int) -> NDArray[np.int64]:
     shares = softmax(scores, axis=0)
     forbidden = scores == -np.inf
     classes = scores.shape[1]
     best = np.ones(classes)
     best_labels = _labels(shares, forbidden, best)
     best_evenness = _evenness(np.bincount(best_labels, minlength=classes))
-    while step >= finest:
+    for step in steps:
         multipliers, labels = best.copy(), best_labels.copy()
         for _ in range(rounds):
             counts = np.bincount(labels, minlength=classes)
@@ -58,7 +58,6 @@ def _search(scores: NDArray[np.float64], step: float, finest: float, rounds: int
             multipliers[commonest] -= step
             moved = np.flatnonzero(labels == commonest)  # The best class of all other wells stays the best.
             labels[moved] = _labels(shares[moved], forbidden[moved], multipliers)
-        step /= 2
     return best_labels
 
 
