@@ -300,7 +300,7 @@ def report(
         megabytes: what pictures of wells may take; none are made with 0.
         observer: is told of progress.
     """
-    from deepnoise.report.page import write_report
+    from deepnoise.reports.page import write_report
 
     opened = open_screen(screen) if isinstance(screen, str | Path) else screen
     return write_report(

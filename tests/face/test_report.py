@@ -12,14 +12,14 @@ import polars as pl
 import pytest
 
 import deepnoise as dn
-from deepnoise.report.chart import Axis, chart
-from deepnoise.report.curves import curves
-from deepnoise.report.page import page
-from deepnoise.report.palette import NOTHING
-from deepnoise.report.plates import Channel, plate_maps
-from deepnoise.report.quality import FEW, FINE, ODD, UNREADABLE, quality
-from deepnoise.report.thumbnails import Thumbnails, make_thumbnails
-from deepnoise.report.wells import MENDED, SPOILT, STILL_WRONG, correctness, flips, in_need_of_a_look, wells_of
+from deepnoise.reports.chart import Axis, chart
+from deepnoise.reports.curves import curves
+from deepnoise.reports.page import page
+from deepnoise.reports.palette import NOTHING
+from deepnoise.reports.plates import Channel, plate_maps
+from deepnoise.reports.quality import FEW, FINE, ODD, UNREADABLE, quality
+from deepnoise.reports.thumbnails import Thumbnails, make_thumbnails
+from deepnoise.reports.wells import MENDED, SPOILT, STILL_WRONG, correctness, flips, in_need_of_a_look, wells_of
 from deepnoise_core.contracts import Predictions, Screen, Stage
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.data.sites import site_table
@@ -50,9 +50,9 @@ def screen_of(found: Predictions, side: int, channels: int) -> Screen:
     """Cells of smooth noise, which compress as real ones do."""
     table = pl.DataFrame({name: found.ids[name].tolist() for name in ("experiment", "plate", "well")})
     coarse = np.random.default_rng(0).integers(
-        0, 256, (len(found), channels, side // 4, side // 4), dtype=np.uint8
+        0, 256, (len(found), channels, side // 8, side // 8), dtype=np.uint8
     )
-    pixels = coarse.repeat(4, axis=2).repeat(4, axis=3)
+    pixels = coarse.repeat(8, axis=2).repeat(8, axis=3)
     names = tuple(f"channel {number}" for number in range(channels))
     return Screen(site_table(table.with_columns(site=pl.lit(1)), "table"), names, ArrayStore(pixels), "here")
 
@@ -181,7 +181,7 @@ def test_twenty_plates_fit_ten_megabytes() -> None:
     names = [f"{row}{column:02}" for row in "ABCDEFGHIJKLMNOP" for column in range(1, 25)]
     found = predictions(names, plates=20)
     found = replace(found, stages={**found.stages, Stage.ASSIGNED: np.roll(found.stages[Stage.RAW], 1)})
-    wells, screen = wells_of(found, None), screen_of(found, 64, 6)
+    wells, screen = wells_of(found, None), screen_of(found, 32, 6)
     order = in_need_of_a_look(wells).tolist()
     sites = [np.array([row]) for row in range(len(found))]
     pictures = make_thumbnails(screen, sites, order, 300, 8_000_000, Silent())

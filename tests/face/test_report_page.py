@@ -1,4 +1,4 @@
-"""The report in a browser: it asks for nothing, shows wells by mouse and keys, in light, dark, print and small."""
+"""The report in a browser: it asks for nothing, tells of wells by mouse and keys, in light, dark and print."""
 
 import os
 import re

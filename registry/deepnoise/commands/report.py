@@ -27,7 +27,7 @@ def run(
     """Write one self-contained HTML page: accuracy, plate maps with images, signal and noise, methods."""
     from deepnoise.api import installed, open_screen
     from deepnoise.console import Terminal
-    from deepnoise.report.page import write_report
+    from deepnoise.reports.page import write_report
 
     terminal = Terminal()
     opened = open_screen(screen) if screen else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from deepnoise.report.gathering import Material
-from deepnoise.report.methods import Part
+from deepnoise.reports.gathering import Material
+from deepnoise.reports.methods import Part
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS

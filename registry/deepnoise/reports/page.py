@@ -10,11 +10,11 @@ from pathlib import Path
 
 from jinja2.utils import htmlsafe_json_dumps
 
-from deepnoise.report import telling
-from deepnoise.report.assembly import sections_of
-from deepnoise.report.gathering import Material, gather
-from deepnoise.report.palette import LINES, VIRIDIS
-from deepnoise.report.section import Section, fragment
+from deepnoise.reports import telling
+from deepnoise.reports.assembly import sections_of
+from deepnoise.reports.gathering import Material, gather
+from deepnoise.reports.palette import LINES, VIRIDIS
+from deepnoise.reports.section import Section, fragment
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import OutputError
 from deepnoise_core.data.files import refuse_taken, replace_file

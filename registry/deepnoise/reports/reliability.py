@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deepnoise.report.chart import Axis, Dot, Line, chart
-from deepnoise.report.section import Section, fragment
+from deepnoise.reports.chart import Axis, Dot, Line, chart
+from deepnoise.reports.section import Section, fragment
 from deepnoise_core.evaluation.calibration import Calibration
 
 _SMALLEST, _LARGEST = 2.5, 9.0

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.report.palette import NOTHING, Kind
+from deepnoise.reports.palette import NOTHING, Kind
 from deepnoise_core.data.checks.comparison import against_plates
 
 FINE = Kind("pale", "nothing odd")

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from deepnoise.console import percent
 from deepnoise.pictures.composite import channel_colours
-from deepnoise.report.palette import NOTHING, STEPS, Kind, top_of
-from deepnoise.report.section import Section, fragment
-from deepnoise.report.thumbnails import Thumbnails
-from deepnoise.report.wells import Wells, confidence_codes, correctness, flips
+from deepnoise.reports.palette import NOTHING, STEPS, Kind, top_of
+from deepnoise.reports.section import Section, fragment
+from deepnoise.reports.thumbnails import Thumbnails
+from deepnoise.reports.wells import Wells, confidence_codes, correctness, flips
 from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.data.names import natural_key
 from deepnoise_core.data.plate_format import row_name, smallest_format, well_position

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deepnoise.report.section import Section, fragment
+from deepnoise.reports.section import Section, fragment
 
 
 @dataclass(frozen=True)

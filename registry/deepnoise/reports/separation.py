@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from deepnoise.report.chart import Axis, Dot, Line, chart
-from deepnoise.report.section import Section, fragment
+from deepnoise.reports.chart import Axis, Dot, Line, chart
+from deepnoise.reports.section import Section, fragment
 
 _NAMES = {
     "perturbation_probe": "Perturbation told across experiments (linear probe)",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from deepnoise.report.chart import Axis, Dot, Line, chart
-from deepnoise.report.section import Section, fragment
+from deepnoise.reports.chart import Axis, Dot, Line, chart
+from deepnoise.reports.section import Section, fragment
 from deepnoise_core.engine.observation import LOSS
 
 _SPOKEN = "{name} from {first:.3g} to {last:.3g}"

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
-from deepnoise.report.section import fragment
+from deepnoise.reports.section import fragment
 
 WIDTH, HEIGHT = 460.0, 280.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 12.0, 42.0
 _TICKS = 6
+_LABEL = 0.2, 0.06
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def chart(title: str, x: Axis, y: Axis, lines: Iterable[Line] = (), dots: Iterab
         return round(HEIGHT - _BOTTOM - (value - y.low) / (y.high - y.low) * (HEIGHT - _TOP - _BOTTOM), 1)
 
     drawn = [(line.name, line.kind, " ".join(f"{across(a)},{down(b)}" for a, b in line.points)) for line in lines]
+    placing = list(dots)
     placed = [
         {
             "dot": dot,
@@ -78,8 +80,9 @@ def chart(title: str, x: Axis, y: Axis, lines: Iterable[Line] = (), dots: Iterab
             "x_ends": [across(value) for value in dot.x_interval or ()],
             "y_ends": [down(value) for value in dot.y_interval or ()],
             "left": across(dot.x) > WIDTH * 0.7,
+            "lift": 6 + 13 * sum(_close(dot, other, x, y) for other in placing[:number] if other.label),
         }
-        for dot in dots
+        for number, dot in enumerate(placing)
     ]
     frame = {"left": _LEFT, "right": WIDTH - _RIGHT, "top": _TOP, "bottom": HEIGHT - _BOTTOM}
     return fragment(
@@ -95,3 +98,9 @@ def chart(title: str, x: Axis, y: Axis, lines: Iterable[Line] = (), dots: Iterab
         lines=drawn,
         dots=placed,
     )
+
+
+def _close(one: Dot, other: Dot, x: Axis, y: Axis) -> bool:
+    """Whether the labels of two dots would lie on each other."""
+    across, upward = (one.x - other.x) / (x.high - x.low), (one.y - other.y) / (y.high - y.low)
+    return abs(across) < _LABEL[0] and abs(upward) < _LABEL[1]

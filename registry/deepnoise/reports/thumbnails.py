@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from deepnoise.pictures.composite import Levels, channel_images, coloured, plate_levels, thumbnail
 from deepnoise_core.contracts import Screen
@@ -144,7 +145,6 @@ def _plan(
     many, matter = counts
     apart = together = 1.0
     for grade in GRADES:
-        # A site halved in number and size takes about as much less as its pixels are fewer.
         shrunk = [_resized(channels, grade) for channels in looked]
         apart = _RESERVE * float(np.mean([len(_uri(_beside(one), grade)) for one in shrunk] or [1]))
         together = _RESERVE * float(np.mean([len(_uri(coloured(one), grade)) for one in shrunk] or [1]))
@@ -194,11 +194,13 @@ def _channels(screen: Screen, rows: NDArray[np.int64], levels: Levels, grade: Gr
 
 
 def _resized(channels: NDArray[np.uint8], grade: Grade) -> NDArray[np.uint8]:
-    """About what the channels of the best grade look like at a lesser one, for its bytes alone."""
-    side = channels.shape[1]
-    step = max(1, round(side / grade.size))
-    width = channels.shape[2] if grade.sites > 1 else min(channels.shape[2], side)
-    return np.ascontiguousarray(channels[:, ::step, :width:step])
+    """What the channels of the best grade look like at a lesser one, to know its bytes without reading again."""
+    _, height, width = channels.shape
+    width = width if grade.sites > 1 else min(width, height)
+    scale = min(1.0, grade.size / height)
+    to = max(1, round(width * scale)), max(1, round(height * scale))
+    planes = [Image.fromarray(plane[:, :width]).resize(to, Image.Resampling.BOX) for plane in channels]
+    return np.stack([np.asarray(plane) for plane in planes])
 
 
 def _beside(channels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.report.palette import NOTHING, Kind, steps_of, top_of
+from deepnoise.reports.palette import NOTHING, Kind, steps_of, top_of
 from deepnoise_core.contracts import Predictions
 from deepnoise_core.contracts.predictions import UNASSIGNED
 from deepnoise_core.data.scores import confidence

@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise.disentanglement import START, Progress, measure_steps
-from deepnoise.report import telling
-from deepnoise.report.curves import curves
-from deepnoise.report.gathering import Material
-from deepnoise.report.methods import methods
-from deepnoise.report.plates import Channel, Quality, plate_maps
-from deepnoise.report.quality import quality
-from deepnoise.report.reliability import reliability
-from deepnoise.report.section import Section, unbroken
-from deepnoise.report.sentences import biology_or_plate, how_sure, what_to_look_at
-from deepnoise.report.separation import separation
-from deepnoise.report.summary import Overview, summary
-from deepnoise.report.thumbnails import Thumbnails, make_thumbnails
-from deepnoise.report.wells import Wells, flips, in_need_of_a_look, wells_of
+from deepnoise.reports import telling
+from deepnoise.reports.curves import curves
+from deepnoise.reports.gathering import Material
+from deepnoise.reports.methods import methods
+from deepnoise.reports.plates import Channel, Quality, plate_maps
+from deepnoise.reports.quality import quality
+from deepnoise.reports.reliability import reliability
+from deepnoise.reports.section import Section, unbroken
+from deepnoise.reports.sentences import biology_or_plate, how_sure, what_to_look_at
+from deepnoise.reports.separation import separation
+from deepnoise.reports.summary import Overview, summary
+from deepnoise.reports.thumbnails import Thumbnails, make_thumbnails
+from deepnoise.reports.wells import Wells, flips, in_need_of_a_look, wells_of
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.engine.observation import Observer

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepnoise.report.section import Section, fragment
+from deepnoise.reports.section import Section, fragment
 from deepnoise_core.contracts import Stage
 from deepnoise_core.evaluation.accuracy import Evaluation
 

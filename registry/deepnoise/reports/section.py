@@ -48,7 +48,7 @@ def _unbroken_percent(value: float | None) -> str:
 @cache
 def _templates() -> Environment:
     made = Environment(
-        loader=PackageLoader("deepnoise.report"),
+        loader=PackageLoader("deepnoise.reports"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from deepnoise.console import percent
-from deepnoise.report.wells import Wells, flips
+from deepnoise.reports.wells import Wells, flips
 from deepnoise_core.contracts import Stage
 from deepnoise_core.evaluation.accuracy import Evaluation
 from deepnoise_core.evaluation.disentanglement import Disentanglement
 
-_SURE = 0.9
+_SURE, _LITTLE = 0.9, 0.1
 
 
 def how_sure(wells: Wells, evaluation: Evaluation | None) -> str:
@@ -59,8 +59,8 @@ def biology_or_plate(evaluation: Evaluation | None, measured: Disentanglement | 
     if measured is not None and np.isfinite(measured.signal) and np.isfinite(measured.noise):
         parts.append(
             f"from chance (0) to certainty (1), the embedding tells perturbations at {measured.signal:.2f} and "
-            f"experiments, plates or positions at {measured.noise:.2f}, so it holds more "
-            f"{'biology' if measured.signal > measured.noise else 'circumstance'}"
+            f"experiments, plates or positions at {measured.noise:.2f}, so "
+            f"{'hardly anything of the batch' if measured.noise <= _LITTLE else 'the batch still'} shows in it"
         )
     elif not parts:
         parts.append("Whether this is biology or the plate cannot be told without labels of held-out wells")
@@ -69,11 +69,13 @@ def biology_or_plate(evaluation: Evaluation | None, measured: Disentanglement | 
 
 def what_to_look_at(wells: Wells, evaluation: Evaluation | None) -> str:
     """The plate and the wells to open first."""
-    changed = sum(kind.mark != "" for kind in flips(wells))
+    unseen = wells.ids["part"] == "test"
+    shown = unseen if unseen.any() else np.ones(len(wells), dtype=bool)
+    changed = sum(kind.mark != "" for kind, own in zip(flips(wells), shown, strict=True) if own)
     said = list(_plate_to_open(wells, evaluation))
     if changed:
         said.append(f"the {changed:,} wells whose label the knowledge of plates changed (colour by Changes)")
-    unsure = wells.sure[np.isfinite(wells.sure)]
+    unsure = wells.sure[shown & np.isfinite(wells.sure)]
     if len(unsure):
         said.append(
             f"the least sure wells, of which a tenth lie below {percent(float(np.quantile(unsure, 0.1)))}"

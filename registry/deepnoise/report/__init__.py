@@ -1,6 +1,0 @@
-"""The report: one HTML page that opens anywhere, asks no server for anything, and can be handed to a colleague.
-
-`deepnoise.report.page` writes it and `deepnoise.report.assembly` says of what. Most further modules make one
-section of plain data each, a `deepnoise.report.section.Section`, so that it can be looked at alone and another be
-added.
-"""
