@@ -5,6 +5,7 @@ import json
 import os
 import re
 import runpy
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,45 @@ def test_figures_of_loading_are_those_of_the_benchmark(section: str, key: str, l
     measured = json.loads((ROOT / "benchmarks" / "results" / "data.json").read_text())[key]
     wanted = [line.format(**one).replace("<=", "≤").replace(">=", "≥") for one in measured]
     assert text.strip().splitlines()[2:] == wanted
+
+
+def test_the_ladder_is_that_of_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "ladder.json").read_text())["rungs"]
+    assert table_between("docs/method.md", "ladder") == [
+        f"| {'beside: ' if one['beside'] else ''}{one['name']} | "
+        + " | ".join(points(one[stage]) for stage in ("raw", "group", "assigned"))
+        + f" | {gain_in_points(one['gain'])} | {slides(one['published'])} |"
+        for one in measured
+    ]
+
+
+def test_strategies_with_few_labels_do_as_in_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "semi.json").read_text())["accuracy"]
+    assert table_between("docs/method.md", "few-labels") == [
+        f"| {name} | " + " | ".join(f"{mean:.3f} ± {sd:.3f}" for mean, sd in own.values()) + " |"
+        for name, own in measured.items()
+    ]
+
+
+def table_between(document: str, mark: str) -> list[str]:
+    """The rows of a table between marks, without its head."""
+    text = DOCUMENTS[document].partition(f"<!-- {mark} -->")[2].partition(f"<!-- /{mark} -->")[0]
+    return text.strip().splitlines()[2:]
+
+
+def points(values: list[float]) -> str:
+    """Mean and standard deviation of accuracies, in percent."""
+    return f"{100 * statistics.mean(values):.1f} ± {100 * statistics.stdev(values):.1f}"
+
+
+def gain_in_points(gain: dict[str, float] | None) -> str:
+    """A gain and its interval; a dash where a rung stands on none."""
+    return f"{100 * gain['mean']:+.1f} [{100 * gain['low']:+.1f}, {100 * gain['high']:+.1f}]" if gain else "–"
+
+
+def slides(score: float | None) -> str:
+    """What the slides give for a rung."""
+    return "–" if score is None else f"{score:g} %"
 
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
