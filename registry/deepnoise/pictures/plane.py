@@ -50,9 +50,7 @@ def draw_plane(steps: Mapping[str, Disentanglement], anchors: Mapping[str, Disen
     legend = axes.legend(frameon=False, loc="upper right", handlelength=0, handletextpad=0, borderaxespad=1.2)
     for handle in legend.legend_handles:
         handle.set_visible(False)  # type: ignore[union-attr]
-    axes.annotate(
-        "better", (-0.02, 1.05), (0.14, 0.93), color="0.4", arrowprops={"arrowstyle": "->", "color": "0.4"}
-    )
+    axes.text(0.02, 0.92, "↖ better", color="0.4", fontsize=9)
     leftmost = min(one.noise for one in (*shown.values(), *_drawn(anchors).values()))
     axes.set(xlim=(min(leftmost, 0.0) - 0.06, 1.08), ylim=(-0.08, 1.08))
     axes.set_xlabel("noise: what probes read of experiment, plate or position\n0 chance, 1 certainty")
