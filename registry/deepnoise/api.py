@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from deepnoise.ensembles import Ensemble
     from deepnoise.model import Model
+    from deepnoise.pictures.embedding_map import Method
     from deepnoise.series import Series
     from deepnoise.submission import Submission
     from deepnoise.training import Run
@@ -289,6 +290,8 @@ def report(
     *,
     screen: Screen | str | Path | None = None,
     megabytes: float = 8.0,
+    layout: Method = "auto",
+    saliency: int = 32,
     observer: Observer | None = None,
 ) -> Path:
     """Write one self-contained HTML page about a run or a folder of predictions, and return its path.
@@ -298,14 +301,16 @@ def report(
         out: the file; must not exist yet.
         screen: with images and labels; where it was predicted from if None.
         megabytes: what pictures of wells may take; none are made with 0.
+        layout: map of embeddings: `umap`, `pca`, or `auto`, which is UMAP where it is installed.
+        saliency: wells to predict again without each channel; 0 does not.
         observer: is told of progress.
     """
+    from deepnoise.reports.assembly import Choices
     from deepnoise.reports.page import write_report
 
     opened = open_screen(screen) if isinstance(screen, str | Path) else screen
-    return write_report(
-        Path(source), Path(out), installed(), screen=opened, megabytes=megabytes, observer=observer
-    )
+    choices = Choices(megabytes, layout, saliency)
+    return write_report(Path(source), Path(out), installed(), screen=opened, choices=choices, observer=observer)
 
 
 def _recipe(recipe: Recipe | str | Path) -> Recipe:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from deepnoise.model import PartName
 from deepnoise_core.contracts import Stage
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.evaluation.protocols import Protocol
+
+if TYPE_CHECKING:
+    from deepnoise.pictures.embedding_map import Method
 
 
 def part_name(word: str) -> PartName:
@@ -36,6 +39,15 @@ def test_time_views(word: str | None) -> TestTimeViews | None:
         InputError: the word names none.
     """
     return None if word is None else cast(TestTimeViews, _one_of("--tta", word, get_args(TestTimeViews)))
+
+
+def map_method(word: str) -> Method:
+    """How embeddings are laid out, by its word.
+
+    Raises:
+        InputError: the word names none.
+    """
+    return cast("Method", _one_of("--layout", word, ("auto", "umap", "pca")))
 
 
 def numbers(option: str, text: str | None) -> list[float] | None:

@@ -19,6 +19,7 @@ COMMANDS = [
     "train",
     "predict",
     "evaluate",
+    "report",
     "submit",
     "components",
     "component show",

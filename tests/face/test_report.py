@@ -65,7 +65,7 @@ def data_of(html: str) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def report(tiny_predictions: Path, tmp_path_factory: pytest.TempPathFactory, deepnoise: Run) -> str:
     out = tmp_path_factory.mktemp("report") / "report.html"
-    done = deepnoise("report", tiny_predictions, "-o", out)
+    done = deepnoise("report", tiny_predictions, "-o", out, "--layout", "pca")
     assert done.returncode == 0, done.stderr
     assert "open it in any browser" in done.stderr
     again = deepnoise("report", tiny_predictions, "-o", out)
@@ -78,8 +78,10 @@ def test_all_sections_are_there(report: str) -> None:
     assert re.findall(r'<section id="([a-z]+)"', report) == [
         "summary",
         "plates",
+        "map",
         "separation",
         "confidence",
+        "channels",
         "learning",
         "methods",
     ]
@@ -112,7 +114,7 @@ def test_predictions_of_a_screen_that_is_gone(tiny_predictions: Path, tmp_path: 
     record = json.loads((folder / "predictions.json").read_text())
     record["provenance"] |= {"screen": "/nowhere/screen", "bundle": "/nowhere/bundle"}
     (folder / "predictions.json").write_text(json.dumps(record))
-    text = dn.report(folder, tmp_path / "gone.html").read_text()
+    text = dn.report(folder, tmp_path / "gone.html", layout="pca").read_text()
     assert "/nowhere/screen is no longer there" in text
     assert "Nobody can say how often" in text
     assert "recipe cannot be shown" in text
@@ -122,7 +124,9 @@ def test_predictions_of_a_screen_that_is_gone(tiny_predictions: Path, tmp_path: 
 def test_a_screen_without_labels(tiny_predictions: Path, tiny_screen: Path, tmp_path: Path) -> None:
     screen = dn.open_screen(tiny_screen)
     blank = replace(screen, sites=screen.sites.with_columns(perturbation=pl.lit(None, pl.String)))
-    text = dn.report(tiny_predictions, tmp_path / "blank.html", screen=blank, megabytes=0).read_text()
+    text = dn.report(
+        tiny_predictions, tmp_path / "blank.html", screen=blank, megabytes=0, layout="pca", saliency=0
+    ).read_text()
     assert "No accuracy is shown" in text
     assert 'value="correctness"' not in text
     assert "No pictures were asked for" in text
@@ -181,7 +185,7 @@ def test_twenty_plates_fit_ten_megabytes() -> None:
     names = [f"{row}{column:02}" for row in "ABCDEFGHIJKLMNOP" for column in range(1, 25)]
     found = predictions(names, plates=20)
     found = replace(found, stages={**found.stages, Stage.ASSIGNED: np.roll(found.stages[Stage.RAW], 1)})
-    wells, screen = wells_of(found, None), screen_of(found, 32, 6)
+    wells, screen = wells_of(found, None), screen_of(found, 32, 3)
     order = in_need_of_a_look(wells).tolist()
     sites = [np.array([row]) for row in range(len(found))]
     pictures = make_thumbnails(screen, sites, order, 300, 8_000_000, Silent())

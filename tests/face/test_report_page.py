@@ -5,10 +5,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import deepnoise as dn
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -20,11 +24,11 @@ _WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 
 @pytest.fixture(scope="module")
 def file(tiny_predictions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return dn.report(tiny_predictions, tmp_path_factory.mktemp("page") / "report.html")
+    return dn.report(tiny_predictions, tmp_path_factory.mktemp("page") / "report.html", layout="pca", saliency=0)
 
 
 @pytest.fixture(scope="module")
-def browser() -> "Iterator[sync_api.Browser]":
+def browser() -> "Iterator[Browser]":
     with sync_api.sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in _QUIET)]
         opened = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
@@ -33,7 +37,7 @@ def browser() -> "Iterator[sync_api.Browser]":
 
 
 @pytest.fixture(params=_WIDTHS)
-def page(request: pytest.FixtureRequest, browser: "sync_api.Browser", file: Path) -> "Iterator[sync_api.Page]":
+def page(request: pytest.FixtureRequest, browser: "Browser", file: Path) -> "Iterator[Page]":
     """The page at one width; it must say nothing to the console and ask for nothing but itself."""
     width, height = _WIDTHS[request.param]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme="light")
@@ -51,12 +55,12 @@ def page(request: pytest.FixtureRequest, browser: "sync_api.Browser", file: Path
     context.close()
 
 
-def test_it_fits_its_width(page: "sync_api.Page") -> None:
+def test_it_fits_its_width(page: "Page") -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator("h1").is_visible()
 
 
-def test_pointing_at_a_well_tells_of_it(page: "sync_api.Page") -> None:
+def test_pointing_at_a_well_tells_of_it(page: "Page") -> None:
     cell = page.locator("rect[data-w]").first
     cell.scroll_into_view_if_needed()
     cell.hover()
@@ -67,7 +71,7 @@ def test_pointing_at_a_well_tells_of_it(page: "sync_api.Page") -> None:
     assert re.search(r"[A-Z]\d\d, plate \d+ of", tip.inner_text())
 
 
-def test_a_click_shows_its_cells_and_channels_can_be_hidden(page: "sync_api.Page") -> None:
+def test_a_click_shows_its_cells_and_channels_can_be_hidden(page: "Page") -> None:
     cell = page.locator("rect[data-w]").first
     cell.scroll_into_view_if_needed()
     cell.click()
@@ -86,7 +90,7 @@ def test_a_click_shows_its_cells_and_channels_can_be_hidden(page: "sync_api.Page
     assert page.locator("#look").is_hidden()
 
 
-def test_keys_walk_the_plate(page: "sync_api.Page") -> None:
+def test_keys_walk_the_plate(page: "Page") -> None:
     first = page.locator("rect[data-w][tabindex='0']").first
     first.focus()
     at = first.get_attribute("data-p")
@@ -105,7 +109,7 @@ def test_keys_walk_the_plate(page: "sync_api.Page") -> None:
     assert page.evaluate("document.activeElement.tagName") == "rect"
 
 
-def test_colours_can_be_changed(page: "sync_api.Page") -> None:
+def test_colours_can_be_changed(page: "Page") -> None:
     radios = page.locator("input[name=colour]")
     assert radios.count() == 4
     codes = "[...document.querySelectorAll('rect[data-w]')].map(one => one.getAttribute('class')).join()"
@@ -117,7 +121,7 @@ def test_colours_can_be_changed(page: "sync_api.Page") -> None:
     assert page.locator(".legend:visible").count() == 1
 
 
-def test_dark_and_print_are_drawn(page: "sync_api.Page", tmp_path: Path) -> None:
+def test_dark_and_print_are_drawn(page: "Page", tmp_path: Path) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(background)
     page.emulate_media(color_scheme="dark")
@@ -134,7 +138,7 @@ def test_dark_and_print_are_drawn(page: "sync_api.Page", tmp_path: Path) -> None
     assert len(page.pdf(path=tmp_path / "page.pdf")) > 20_000
 
 
-def test_text_stands_out(page: "sync_api.Page") -> None:
+def test_text_stands_out(page: "Page") -> None:
     """WCAG AA: 4.5 to 1 for text, in light and dark."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

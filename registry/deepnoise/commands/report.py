@@ -23,13 +23,22 @@ def run(
         typer.Option(metavar="PATH", help="Screen with images and labels; the predicted one where not given."),
     ] = None,
     megabytes: Annotated[float, typer.Option(min=0, help="What pictures of wells may take; 0 makes none.")] = 8.0,
+    layout: Annotated[
+        str, typer.Option(help="Map of embeddings: umap, pca, or auto: umap where it is installed.")
+    ] = "auto",
+    saliency: Annotated[
+        int, typer.Option(min=0, help="Wells to predict again without each channel; 0 does not.")
+    ] = 32,
 ) -> None:
     """Write one self-contained HTML page: accuracy, plate maps with images, signal and noise, methods."""
     from deepnoise.api import installed, open_screen
     from deepnoise.console import Terminal
+    from deepnoise.reports.assembly import Choices
     from deepnoise.reports.page import write_report
+    from deepnoise.words import map_method
 
     terminal = Terminal()
+    choices = Choices(megabytes, map_method(layout), saliency)
     opened = open_screen(screen) if screen else None
-    write_report(source, out, installed(), screen=opened, megabytes=megabytes, observer=terminal)
+    write_report(source, out, installed(), screen=opened, choices=choices, observer=terminal)
     terminal.note(f"{out.stat().st_size / 1e6:.1f} MB in {out}; open it in any browser")

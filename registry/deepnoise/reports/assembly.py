@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise.disentanglement import START, Progress, measure_steps
+from deepnoise.model import load_model
+from deepnoise.pictures.embedding_map import Method, batch_kinds, embedding_map, perturbation_kinds
 from deepnoise.reports import telling
+from deepnoise.reports.channels import ClassLoss, Loss, channels
 from deepnoise.reports.curves import curves
+from deepnoise.reports.embedding import embedding
 from deepnoise.reports.gathering import Material
 from deepnoise.reports.methods import methods
 from deepnoise.reports.plates import Channel, Quality, plate_maps
@@ -21,21 +27,39 @@ from deepnoise.reports.separation import separation
 from deepnoise.reports.summary import Overview, summary
 from deepnoise.reports.thumbnails import Thumbnails, make_thumbnails
 from deepnoise.reports.wells import Wells, flips, in_need_of_a_look, wells_of
+from deepnoise.saliency import channel_saliency
 from deepnoise_core.contracts import Predictions, Screen
-from deepnoise_core.contracts.errors import PredictionsError
+from deepnoise_core.contracts.errors import InputError, PredictionsError
+from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.engine.observation import Observer
 from deepnoise_registry.catalogue import Catalogue
 
 _UNSURE = 0.1
+_MOST_CLASSES = 40
 
 
-def sections_of(material: Material, catalogue: Catalogue, budget: int, observer: Observer) -> list[Section]:
+@dataclass(frozen=True)
+class Choices:
+    """What a user decides about a report.
+
+    Attributes:
+        megabytes: what the pictures of wells may take; none are made with 0.
+        layout: how embeddings are laid out: `auto`, `umap` or `pca`.
+        saliency: wells that are predicted again without each channel; none with 0.
+    """
+
+    megabytes: float = 8.0
+    layout: Method = "auto"
+    saliency: int = 32
+
+
+def sections_of(material: Material, catalogue: Catalogue, choices: Choices, observer: Observer) -> list[Section]:
     """All sections for which there is material, in their order.
 
     Args:
         material: of `gather`.
         catalogue: where components are found.
-        budget: bytes that pictures of wells may take.
+        choices: the user's.
         observer: is told of progress.
     """
     notes = list(material.notes)
@@ -53,12 +77,14 @@ def sections_of(material: Material, catalogue: Catalogue, budget: int, observer:
             "Biology or plate?": biology_or_plate(evaluation, measured.steps[START] if measured else None),
             "What to look at?": what_to_look_at(wells, evaluation),
         }
-        made.append(_plates(material.screen, wells, budget, observer))
+        made.append(_plates(material.screen, wells, int(1e6 * choices.megabytes), observer))
+        made += _map(material, choices.layout, notes, observer)
         if measured:
             found = measured.as_dict()
             made.append(separation(found["steps"], found["anchors"], found["notes"]))
         if evaluation is not None and evaluation.calibration is not None:
             made.append(reliability(evaluation.calibration, evaluation.uncalibrated))
+        made += _channels(material, wells, catalogue, choices.saliency, notes, observer)
     if training is not None and training.records:
         made.append(curves(training.records, training.card.get("best_epoch")))
     overview = Overview(
@@ -113,3 +139,55 @@ def _measured(material: Material, notes: list[str], observer: Observer) -> Progr
     except PredictionsError as error:
         notes.append(f"Signal and noise are not measured: {error}.")
         return None
+
+
+def _map(material: Material, layout: Method, notes: list[str], observer: Observer) -> list[Section]:
+    """All wells, coloured by the true perturbation where it is known, else by the predicted one."""
+    predictions = material.predictions
+    if predictions is None or predictions.embeddings is None:
+        return []
+    observer.note("laying out the embeddings")
+    try:
+        found = embedding_map(predictions.embeddings, method=layout)
+    except InputError as error:
+        notes.append(f"There is no embedding map: {error}.")
+        return []
+    if material.truth is not None:
+        title, names = "perturbation", [str(name) if name else None for name in material.truth]
+    else:
+        title = "predicted class"
+        labels = next(iter(predictions.stages.values()))
+        names = [predictions.classes[label] if label >= 0 else None for label in labels]
+    experiments = [str(name) for name in predictions.ids["experiment"]]
+    plates = [f"{name}/{plate}" for name, plate in zip(experiments, predictions.ids["plate"], strict=True)]
+    kinds = {
+        title: perturbation_kinds(names, ~may_be_treated(predictions.ids["role"])),
+        "plate": batch_kinds(plates),
+        "experiment": batch_kinds(experiments),
+    }
+    return [embedding(found, kinds)]
+
+
+def _channels(
+    material: Material, wells: Wells, catalogue: Catalogue, most: int, notes: list[str], observer: Observer
+) -> list[Section]:
+    """What the model loses without each channel, on some of the held-out wells."""
+    bundle = Path(str((material.provenance or {}).get("bundle", "")))
+    if not most or material.screen is None or not (bundle / "recipe.yaml").is_file():
+        return []
+    unseen = wells.ids["well_id"][(wells.ids["part"] == "test") & np.isfinite(wells.sure)]
+    observer.note(f"predicting {min(most, len(unseen) or most)} wells without each channel")
+    try:
+        own = unseen.tolist() if len(unseen) else None
+        found = channel_saliency(load_model(bundle, catalogue), material.screen, own, most=most)
+    except InputError as error:
+        notes.append(f"What channels are worth is not shown: {error}.")
+        return []
+    width = len(found.channels)
+    rows = found.by_class.select("class", "wells", "fall").rows()
+    grouped = [rows[start : start + width] for start in range(0, len(rows), width)]
+    classes = [ClassLoss(own[0][0], own[0][1], tuple(row[2] for row in own)) for own in grouped]
+    losses = [Loss(name.replace("_", " "), fall, changed) for name, fall, changed in found.overall.rows()]
+    looked_at = sum(one.wells for one in classes)
+    classes.sort(key=lambda one: -one.wells)
+    return [channels(losses, classes[:_MOST_CLASSES], looked_at, found.fill, found.notes)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2.utils import htmlsafe_json_dumps
 
 from deepnoise.reports import telling
-from deepnoise.reports.assembly import sections_of
+from deepnoise.reports.assembly import Choices, sections_of
 from deepnoise.reports.gathering import Material, gather
 from deepnoise.reports.palette import LINES, VIRIDIS
 from deepnoise.reports.section import Section, fragment
@@ -21,9 +21,6 @@ from deepnoise_core.data.files import refuse_taken, replace_file
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_registry.catalogue import Catalogue
 
-MEGABYTES = 8.0
-"""What pictures of wells may take where a user does not say otherwise."""
-
 
 def write_report(
     source: Path,
@@ -31,7 +28,7 @@ def write_report(
     catalogue: Catalogue,
     *,
     screen: Screen | None = None,
-    megabytes: float = MEGABYTES,
+    choices: Choices | None = None,
     observer: Observer | None = None,
 ) -> Path:
     """Write a report as one HTML file that asks no server for anything.
@@ -41,7 +38,7 @@ def write_report(
         out: the file; must not exist yet.
         catalogue: where readers and components are found.
         screen: what was predicted, where it is no longer where it was.
-        megabytes: what the pictures of wells may take; none are made with 0.
+        choices: what is made, and how large it may be.
         observer: is told of progress.
 
     Raises:
@@ -51,7 +48,7 @@ def write_report(
     if not out.parent.is_dir():
         raise OutputError(f"{out.parent}: there is no such folder to write the report to")
     material = gather(source, catalogue, screen)
-    sections = sections_of(material, catalogue, int(megabytes * 1e6), observer or Silent())
+    sections = sections_of(material, catalogue, choices or Choices(), observer or Silent())
     replace_file(out, page(telling.title_of(material), _lead(material), sections))
     return out
 
