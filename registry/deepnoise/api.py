@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepnoise.listing import kind_named
+from deepnoise.reporting import report
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.data.plates import assign_plates
 from deepnoise_registry.catalogue import Catalogue
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from deepnoise.ensembles import Ensemble
     from deepnoise.model import Model
-    from deepnoise.pictures.embedding_map import Method
     from deepnoise.series import Series
     from deepnoise.submission import Submission
     from deepnoise.training import Run
@@ -282,35 +282,6 @@ def write_profiles(
 
 def _opened(screen: Screen | str | Path | None) -> Screen | None:
     return open_screen(screen) if isinstance(screen, str | Path) else screen
-
-
-def report(
-    source: str | Path,
-    out: str | Path,
-    *,
-    screen: Screen | str | Path | None = None,
-    megabytes: float = 8.0,
-    layout: Method = "auto",
-    saliency: int = 32,
-    observer: Observer | None = None,
-) -> Path:
-    """Write one self-contained HTML page about a run or a folder of predictions, and return its path.
-
-    Args:
-        source: a run's folder, or a folder of predictions.
-        out: the file; must not exist yet.
-        screen: with images and labels; where it was predicted from if None.
-        megabytes: what pictures of wells may take; none are made with 0.
-        layout: map of embeddings: `umap`, `pca`, or `auto`, which is UMAP where it is installed.
-        saliency: wells to predict again without each channel; 0 does not.
-        observer: is told of progress.
-    """
-    from deepnoise.reports.assembly import Choices
-    from deepnoise.reports.page import write_report
-
-    opened = open_screen(screen) if isinstance(screen, str | Path) else screen
-    choices = Choices(megabytes, layout, saliency)
-    return write_report(Path(source), Path(out), installed(), screen=opened, choices=choices, observer=observer)
 
 
 def _recipe(recipe: Recipe | str | Path) -> Recipe:

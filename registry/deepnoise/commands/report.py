@@ -31,14 +31,10 @@ def run(
     ] = 32,
 ) -> None:
     """Write one self-contained HTML page: accuracy, plate maps with images, signal and noise, methods."""
-    from deepnoise.api import installed, open_screen
     from deepnoise.console import Terminal
-    from deepnoise.reports.assembly import Choices
-    from deepnoise.reports.page import write_report
+    from deepnoise.reporting import report
     from deepnoise.words import map_method
 
-    terminal = Terminal()
-    choices = Choices(megabytes, map_method(layout), saliency)
-    opened = open_screen(screen) if screen else None
-    write_report(source, out, installed(), screen=opened, choices=choices, observer=terminal)
+    terminal, way = Terminal(), map_method(layout)
+    report(source, out, screen=screen, megabytes=megabytes, layout=way, saliency=saliency, observer=terminal)
     terminal.note(f"{out.stat().st_size / 1e6:.1f} MB in {out}; open it in any browser")

@@ -1,0 +1,44 @@
+"""Reports as users ask for them; what draws the page is imported when it is drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepnoise.pictures.embedding_map import Method
+    from deepnoise_core.contracts import Screen
+    from deepnoise_core.engine.observation import Observer
+
+
+def report(
+    source: str | Path,
+    out: str | Path,
+    *,
+    screen: Screen | str | Path | None = None,
+    megabytes: float = 8.0,
+    layout: Method = "auto",
+    saliency: int = 32,
+    observer: Observer | None = None,
+) -> Path:
+    """Write one self-contained HTML page about a run or a folder of predictions, and return its path.
+
+    Args:
+        source: a run's folder, or a folder of predictions.
+        out: the file; must not exist yet.
+        screen: with images and labels; where it was predicted from if None.
+        megabytes: what pictures of wells may take; none are made with 0.
+        layout: map of embeddings: `umap`, `pca`, or `auto`, which is UMAP where it is installed.
+        saliency: wells to predict again without each channel; 0 does not.
+        observer: is told of progress.
+
+    Raises:
+        InputError: the source is neither, its predictions are of another screen, or the file is taken.
+    """
+    from deepnoise.api import installed, open_screen
+    from deepnoise.reports.assembly import Choices
+    from deepnoise.reports.page import write_report
+
+    opened = open_screen(screen) if isinstance(screen, str | Path) else screen
+    choices = Choices(megabytes, layout, saliency)
+    return write_report(Path(source), Path(out), installed(), screen=opened, choices=choices, observer=observer)
