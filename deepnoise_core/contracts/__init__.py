@@ -6,6 +6,7 @@ from deepnoise_core.contracts.kinds import Kind
 from deepnoise_core.contracts.plan import (
     BatchOptions,
     DataOptions,
+    DesignOptions,
     InferenceOptions,
     InitialOptions,
     MixingOptions,
@@ -65,6 +66,7 @@ __all__ = [
     "BatchOptions",
     "Component",
     "DataOptions",
+    "DesignOptions",
     "DroppedSite",
     "Histograms",
     "ImageFiles",

@@ -76,14 +76,32 @@ class Predictions:
 
 @dataclass(frozen=True)
 class PlateDesign:
-    """What the labelled training plates tell about every plate of the screen.
+    """What the labelled training plates and the recipe tell about every plate of the screen.
 
     Attributes:
         groups: disjoint sets of class indices, one of which a plate holds; empty where plates show none.
         exclusive: whether each class occurred at most once on every labelled plate.
         cyclic: whether every experiment holds the groups in the order of `groups`, up to a rotation.
+        capacity: how often each class may come on a plate, one number a class; empty where nobody says.
+        sets: what the screen calls each group; empty where groups were found from labels.
+        known: experiment → plate → number of its group, or -1 where it holds none of them; empty where the
+            screen does not tell.
+        roles: roles of the wells that are bound by all this; all wells that are predicted where empty.
     """
 
     groups: tuple[frozenset[int], ...] = ()
     exclusive: bool = False
     cyclic: bool = True
+    capacity: tuple[int, ...] = ()
+    sets: tuple[str, ...] = ()
+    known: Mapping[str, Mapping[str, int]] = field(default_factory=dict, hash=False)
+    roles: tuple[str, ...] = ()
+
+    @property
+    def limit(self) -> int | tuple[int, ...] | None:
+        """How often a class may come on a plate: one number, one a class, or None where it is not known."""
+        return self.capacity or (1 if self.exclusive else None)
+
+    def binds(self, roles: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether wells of these roles keep to the design, bool [N]."""
+        return np.isin(roles.astype(str), self.roles) if self.roles else np.ones(len(roles), dtype=bool)

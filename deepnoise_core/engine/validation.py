@@ -103,6 +103,7 @@ def _restricted(
         plate=plates.plate[sites],
         groups=groups,
         arrangements="cyclic" if plates.design.cyclic else "all",
+        known=plates.design.known,
         threshold=0.0,
     )
     return restrict(scores, groups, found.of_row)

@@ -47,6 +47,8 @@ class Manifest(Options):
     groups: tuple[tuple[int, ...], ...] = Field(description="class indices of each plate group")
     exclusive: bool = Field(description="whether a class occurs at most once on a plate")
     cyclic: bool = Field(description="whether the groups follow each other in this order on all training plates")
+    capacity: tuple[int, ...] = Field((), description="how often each class may come on a plate; empty: unknown")
+    sets: tuple[str, ...] = Field((), description="what the screen calls each group; empty where they were found")
     training: dict[str, Any] = Field(description="screen, units of each part, metrics, versions")
     requires: tuple[Requirement, ...]
     sha256: dict[str, str]
@@ -76,7 +78,14 @@ class Bundle:
     def design(self) -> PlateDesign:
         """What the training plates told about plates."""
         groups = tuple(frozenset(group) for group in self.manifest.groups)
-        return PlateDesign(groups, self.manifest.exclusive, self.manifest.cyclic)
+        return PlateDesign(
+            groups,
+            self.manifest.exclusive,
+            self.manifest.cyclic,
+            self.manifest.capacity,
+            self.manifest.sets,
+            roles=tuple(role.value for role in self.recipe.design.roles or ()),
+        )
 
 
 def write_bundle(
@@ -109,6 +118,8 @@ def write_bundle(
             groups=tuple(tuple(sorted(group)) for group in composition.design.groups),
             exclusive=composition.design.exclusive,
             cyclic=composition.design.cyclic,
+            capacity=composition.design.capacity,
+            sets=composition.design.sets,
             training=dict(training),
             requires=_requirements(recipe, catalogue),
             sha256={name: sha256_of(folder / name) for name in (WEIGHTS, RECIPE)},

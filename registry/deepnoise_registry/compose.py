@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from deepnoise_core.contracts import Kind, PlateDesign, Screen
+from deepnoise_core.contracts import NO_LABEL, DesignOptions, Kind, PlateDesign, Screen
 from deepnoise_core.contracts.errors import DeepnoiseError, InputError
 from deepnoise_core.contracts.protocols import (
     Augmentation,
@@ -20,7 +20,7 @@ from deepnoise_core.contracts.protocols import (
     Strategy,
 )
 from deepnoise_core.data.conditions import known_conditions
-from deepnoise_core.data.plates import discover_design
+from deepnoise_core.data.plates import design_of
 from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.data.splits import Split, split
 from deepnoise_core.data.targets import Target, encode_target, restrict_target
@@ -84,7 +84,7 @@ def compose(recipe: Recipe, screen: Screen, catalogue: Catalogue) -> Composition
         split=parts,
         target=target,
         conditions=conditions,
-        design=_design(screen, learned, everything),
+        design=_design(screen, learned, everything, recipe.design),
         student=compose_network(recipe, screen.channels, len(target.classes), len(conditions), catalogue),
         normalizer=build(catalogue, Kind.NORMALIZER, recipe.normalizer),
         augmentation=augmentation,
@@ -115,17 +115,12 @@ def compose_postprocessors(recipe: Recipe, catalogue: Catalogue) -> tuple[PostPr
     return tuple(build(catalogue, Kind.POSTPROCESSOR, reference) for reference in recipe.postprocessors)
 
 
-def _design(screen: Screen, learned: NDArray[np.int64], target: Target) -> PlateDesign:
+def _design(screen: Screen, learned: NDArray[np.int64], target: Target, options: DesignOptions) -> PlateDesign:
     """The design that wells show which accuracy counts: controls may stand on every plate."""
     scored = learned[target.scored[learned]]
-    _, first = np.unique(screen.column("well_id")[scored].astype(str), return_index=True)
-    wells = scored[np.sort(first)]
-    return discover_design(
-        target.codes[wells],
-        screen.column("experiment")[wells],
-        screen.column("plate")[wells],
-        len(target.classes) - len(target.control_classes),
-    )
+    codes = np.full(len(screen), NO_LABEL, dtype=np.int64)
+    codes[scored] = target.codes[scored]
+    return design_of(screen, codes, len(target.classes) - len(target.control_classes), options)
 
 
 def _require_views(recipe: Recipe, strategy: Strategy, augmentation: Augmentation, catalogue: Catalogue) -> None:

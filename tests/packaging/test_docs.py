@@ -20,6 +20,7 @@ from deepnoise.cli import app
 from deepnoise_core.contracts import (
     BatchOptions,
     DataOptions,
+    DesignOptions,
     InferenceOptions,
     InitialOptions,
     MixingOptions,
@@ -168,6 +169,7 @@ def test_modules_that_architecture_names_exist() -> None:
     [
         (Recipe, ""),
         (DataOptions, "data."),
+        (DesignOptions, "design."),
         (SplitOptions, "data.split."),
         (TrainOptions, "train."),
         (BatchOptions, "train.batches."),

@@ -34,6 +34,7 @@ def wells(lead: float = 2.0, seed: int = 0, noise: float = 1.0) -> tuple[Predict
         ids={
             "experiment": experiment.astype(object),
             "plate": plate.astype(object),
+            "role": np.full(len(rows), "treatment", dtype=object),
             "well_id": np.array([f"w{row}" for row in range(len(rows))], dtype=object),
         },
         classes=tuple("abcdef"),

@@ -1,7 +1,7 @@
 """The plan: what a recipe says about data, training and prediction, beside its components."""
 
 from deepnoise_core.contracts.plan.batches import BatchOptions, Domain
-from deepnoise_core.contracts.plan.data import BadImages, DataOptions, SplitOptions
+from deepnoise_core.contracts.plan.data import BadImages, DataOptions, DesignOptions, SplitOptions
 from deepnoise_core.contracts.plan.inference import BatchNormStatistics, InferenceOptions, TestTimeViews
 from deepnoise_core.contracts.plan.initial import InitialOptions, Stem
 from deepnoise_core.contracts.plan.mixing import MixingOptions
@@ -14,6 +14,7 @@ __all__ = [
     "BatchNormStatistics",
     "BatchOptions",
     "DataOptions",
+    "DesignOptions",
     "Domain",
     "InferenceOptions",
     "InitialOptions",

@@ -33,6 +33,24 @@ class SplitOptions(Options):
     fold: Annotated[int, Field(ge=0)] = Field(0, description="the fold that becomes validation")
 
 
+class DesignOptions(Options):
+    """What plates hold: which classes, how often, and which wells keep to it."""
+
+    sets: str | None = Field(
+        None,
+        description="column of the screen that names the set of classes which a plate holds; found from the "
+        "labels of training plates where null",
+    )
+    replicates: Annotated[int, Field(ge=1)] | Literal["labelled"] | None = Field(
+        None,
+        description="wells of a plate that may share a class: a number, or labelled: as many of each class as on "
+        "the labelled plate that has most; one where no labelled plate has more, else unlimited, where null",
+    )
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)] | None = Field(
+        None, description="roles of the wells that keep to the design; of all that accuracy counts where null"
+    )
+
+
 class DataOptions(Options):
     """What is learned, from which wells, at which size."""
 

@@ -13,14 +13,22 @@ from deepnoise_core.data.plates.arrangement import (
 from deepnoise_core.data.plates.assignment import assign
 from deepnoise_core.data.plates.balance import Capacity, PlateAssignment, assign_plates
 from deepnoise_core.data.plates.evidence import EvidenceKind, group_evidence
+from deepnoise_core.data.plates.given import design_of, with_plates
 from deepnoise_core.data.plates.groups import discover_design
 from deepnoise_core.data.plates.layout import plates_of
 from deepnoise_core.data.plates.multipliers import balance_classes
-from deepnoise_core.data.plates.prior import PlateLabels, PlatePrior, label_plates, restrict_to_groups
+from deepnoise_core.data.plates.prior import (
+    PlateLabels,
+    PlatePrior,
+    find_design_groups,
+    label_plates,
+    restrict_to_groups,
+)
 from deepnoise_core.data.plates.restriction import (
     UNKNOWN_GROUP,
     PlateGroups,
     check_groups,
+    check_wells,
     find_plate_groups,
     restrict,
 )
@@ -43,12 +51,16 @@ __all__ = [
     "assign_softly",
     "balance_classes",
     "check_groups",
+    "check_wells",
+    "design_of",
     "discover_design",
     "estimate_arrangement",
+    "find_design_groups",
     "find_plate_groups",
     "group_evidence",
     "label_plates",
     "plates_of",
     "restrict",
     "restrict_to_groups",
+    "with_plates",
 ]

@@ -23,8 +23,11 @@ injective maps, and a list all its ordered parts. With more, `cyclic` goes on tu
 group equally often, as far as that goes.
 """
 
-THRESHOLD = 3.0
+THRESHOLD = 2.5
 """Smallest believed lead of an arrangement, in standard errors; docs/assignment.md says how it was measured."""
+
+_LEAST_SPREAD = 1e-3
+"""Wells that all lead by as much, as those of a network that sees nothing do, are not without error."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,8 @@ def _certainty(leads: NDArray[np.float64]) -> float:
     count, total = len(leads), float(leads.sum())
     if count < 2 or total <= 0:
         return 0.0
-    error = float(np.sqrt(count * leads.var(ddof=1)))
-    return float(-ndtri(stdtr(count - 1, -total / error))) if error > 0 else np.inf
+    error = np.sqrt(count * max(float(leads.var(ddof=1)), _LEAST_SPREAD**2))
+    return float(-ndtri(stdtr(count - 1, -total / error)))
 
 
 def _candidates(arrangements: Arrangements, plates: int, groups: int, place: str) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,9 +24,7 @@ from deepnoise_core.data.plates.restriction import (
 )
 from deepnoise_core.data.scores import best_class, log_probabilities
 
-Capacity = (
-    int | Sequence[int] | NDArray[np.integer] | Mapping[str, ArrayLike] | Mapping[tuple[str, str], ArrayLike]
-)
+Capacity = int | Sequence[int] | NDArray[np.integer] | Mapping[Any, ArrayLike]
 """How often a class may be used on a plate: one number, one a class, or these by (experiment, plate) or plate."""
 
 
@@ -144,10 +143,10 @@ def _names(labels: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.
 def _capacity_of(capacity: Capacity, plate: tuple[str, str], classes: int, place: str) -> NDArray[np.int64]:
     chosen: object = capacity
     if isinstance(capacity, Mapping):
-        by_plate: Mapping[object, ArrayLike] = {**capacity}
-        if plate not in by_plate and plate[1] not in by_plate:
+        key = plate if plate in capacity else plate[1]
+        if key not in capacity:
             raise AssignmentError(f"no capacity is given for {place}")
-        chosen = by_plate[plate] if plate in by_plate else by_plate[plate[1]]
+        chosen = capacity[key]
     own = np.asarray(chosen)
     if own.shape not in ((), (classes,)) or not np.issubdtype(own.dtype, np.integer) or (own < 0).any():
         raise AssignmentError(

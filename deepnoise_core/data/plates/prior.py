@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from deepnoise_core.contracts.errors import AssignmentError
 from deepnoise_core.contracts.predictions import PlateDesign
+from deepnoise_core.data.plates.arrangement import THRESHOLD, Arrangements
 from deepnoise_core.data.plates.assignment import assign
 from deepnoise_core.data.plates.layout import plates_of
-from deepnoise_core.data.plates.restriction import UNKNOWN_GROUP, find_plate_groups, restrict
+from deepnoise_core.data.plates.restriction import UNKNOWN_GROUP, PlateGroups, find_plate_groups, restrict
 from deepnoise_core.data.scores import best_class, log_probabilities
 
 PlatePrior = Literal["none", "group", "assigned"]
@@ -43,7 +44,7 @@ def label_plates(
 ) -> PlateLabels:
     """The class of every well, by scores and prior.
 
-    One class a well is asked for only where no class repeats on a labelled plate.
+    A class is asked for so often a plate, where the design says how often at most.
 
     Args:
         scores: logits of N wells that hold a treatment each, [N, K].
@@ -59,13 +60,13 @@ def label_plates(
     if prior == "group":
         return PlateLabels(labels, int((~known).sum()))
     assigned = np.zeros(len(scores), dtype=bool)
-    if design.exclusive:
+    if design.limit is not None:
         gains = log_probabilities(allowed)
         experiments = plates_of(experiment, plate).values()
         for rows in (rows for plates in experiments for rows in plates.values()):
             try:
-                labels[rows] = assign(gains[rows])
-            except AssignmentError:  # More wells than classes: such a plate is counted, not assigned.
+                labels[rows] = assign(gains[rows], capacity=design.limit)
+            except AssignmentError:  # More wells than places: such a plate is counted, not assigned.
                 continue
             assigned[rows] = True
     bound = assigned & known if design.groups else assigned
@@ -84,14 +85,33 @@ def restrict_to_groups(
     No group is known where labelled plates show none, or none in one cyclic order, and where an experiment's
     arrangement does not lead clearly. Classes in no group are those of wells without a treatment: controls.
     """
-    if not design.groups or not design.cyclic:
+    if not design.groups or not (design.cyclic or design.known):
         return scores, np.zeros(len(scores), dtype=bool)
+    found = find_design_groups(scores, experiment=experiment, plate=plate, design=design)
+    return restrict(scores, design.groups, found.of_row), found.of_row != UNKNOWN_GROUP
+
+
+def find_design_groups(
+    scores: NDArray[np.floating[Any]],
+    *,
+    experiment: NDArray[Any],
+    plate: NDArray[Any],
+    design: PlateDesign,
+    arrangements: Arrangements = "cyclic",
+    threshold: float = THRESHOLD,
+) -> PlateGroups:
+    """The group of each plate, as the screen tells or else as the scores [N, K] let it be estimated.
+
+    Classes in no group have no say: they are those of wells that the design does not bind.
+    """
     held = np.array(sorted(set().union(*design.groups)))
     number = {int(label): position for position, label in enumerate(held)}
-    found = find_plate_groups(
+    return find_plate_groups(
         scores[:, held],
         experiment=experiment,
         plate=plate,
         groups=[frozenset(number[label] for label in group) for group in design.groups],
+        arrangements=arrangements,
+        known=design.known,
+        threshold=threshold,
     )
-    return restrict(scores, design.groups, found.of_row), found.of_row != UNKNOWN_GROUP

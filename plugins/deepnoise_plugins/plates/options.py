@@ -20,14 +20,16 @@ class GroupOptions(Options):
         "training plates), all, or a list of orders, each a list of group numbers",
     )
     threshold: Annotated[float, Field(ge=0)] = Field(
-        3.0, description="smallest lead of an order over the next, in standard errors, that is believed"
+        2.5, description="smallest lead of an order over the next, in standard errors, that is believed"
     )
 
 
 class BalancedOptions(Options):
     """How often a class may come on a plate."""
 
-    capacity: Annotated[int, Field(ge=1)] = Field(1, description="wells of a plate that may share a class")
+    capacity: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="wells of a plate that may share a class; as the design of the plates says where null"
+    )
     unassigned_score: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         None, description="log-probability of leaving a well without a class; none is left so where null"
     )
@@ -44,7 +46,9 @@ class ClassBalancedOptions(Options):
 class TransportOptions(Options):
     """What a plate can hold, and how exactly the soft assignment keeps to it."""
 
-    capacity: Annotated[int, Field(ge=1)] = Field(1, description="wells of a plate that may share a class")
+    capacity: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="wells of a plate that may share a class; as the design of the plates says where null"
+    )
     unassigned_score: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         None, description="log-probability of leaving a well without a class; none is left so where null"
     )

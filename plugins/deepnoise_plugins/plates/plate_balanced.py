@@ -14,8 +14,9 @@ from deepnoise_plugins.plates.options import BalancedOptions
 class PlateBalanced:
     """Linear sum assignment on log-probabilities, plate by plate; classes excluded before stay excluded.
 
-    One well a class only where no class repeats on a labelled training plate; elsewhere the labels stay and
-    a note says so, unless the capacity is raised. Wells that exclude every class, as controls do, take no part.
+    How often a class may come is what the design says, one where no class repeats on a labelled training plate;
+    where nothing is known the labels stay and a note says so, unless a capacity is given. Wells that exclude
+    every class, as controls do, and wells that the design does not bind, take no part.
     """
 
     def __init__(self, options: BalancedOptions) -> None:
@@ -26,20 +27,22 @@ class PlateBalanced:
 
         Raises:
             PredictionsError: a row is a site.
-            AssignmentError: a plate has too many wells or no solution, or a score is not a number.
+            AssignmentError: a plate has too many wells, a well twice, or no solution; or a score is not a number.
         """
         predictions = require_wells(predictions, "plate-balanced")
         before = predictions.stages.get(Stage.GROUP, predictions.stages[Stage.RAW])
-        if not design.exclusive and self.options.capacity == 1:
+        capacity = self.options.capacity or design.limit
+        if capacity is None:
             note = "classes repeat on training plates, so one-to-one assignment does not apply"
             return predictions.with_stage(Stage.ASSIGNED, before, notes=(*predictions.notes, note))
-        labels = np.full(len(before), UNASSIGNED, dtype=np.int64)
-        heard = best_class(predictions.scores) != UNASSIGNED
-        labels[heard] = assign_plates(
-            log_probabilities(predictions.scores[heard]),
-            experiment=predictions.ids["experiment"][heard],
-            plate=predictions.ids["plate"][heard],
-            capacity=self.options.capacity,
+        labels, ids = before.copy(), predictions.ids
+        bound = (best_class(predictions.scores) != UNASSIGNED) & design.binds(ids["role"])
+        labels[bound] = assign_plates(
+            log_probabilities(predictions.scores[bound]),
+            experiment=ids["experiment"][bound],
+            plate=ids["plate"][bound],
+            well=ids["well_id"][bound],
+            capacity=capacity,
             unassigned_score=self.options.unassigned_score,
         ).labels
         changed = int(np.count_nonzero(labels != before))
@@ -47,5 +50,5 @@ class PlateBalanced:
             Stage.ASSIGNED,
             labels,
             transductive=(*predictions.transductive, "plate assignment"),
-            notes=(*predictions.notes, f"plate assignment changed {changed} of {heard.sum()} labels"),
+            notes=(*predictions.notes, f"plate assignment changed {changed} of {bound.sum()} labels"),
         )

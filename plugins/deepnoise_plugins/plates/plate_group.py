@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise_core.contracts import UNASSIGNED, PlateDesign, Predictions, Stage
-from deepnoise_core.data.plates import UNKNOWN_GROUP, PlateGroups, find_plate_groups, restrict
+from deepnoise_core.data.plates import UNKNOWN_GROUP, PlateGroups, check_wells, find_design_groups, restrict
 from deepnoise_core.data.scores import best_class
 from deepnoise_core.data.wells import require_wells
 from deepnoise_plugins.plates.options import GroupOptions
@@ -18,9 +18,10 @@ from deepnoise_plugins.plates.options import GroupOptions
 class PlateGroup:
     """Finds which group each plate of an experiment holds, and excludes all other classes.
 
-    The groups are those of the training plates; which plate holds which is estimated from the scores alone.
+    The groups are those of the training plates; which plate holds which the screen tells, as the recipe's
+    `design.sets` says, or is estimated from the scores alone.
     Where plates show no groups, or the best order does not lead clearly, labels stay and a note says so. Wells
-    that exclude every class, as controls do, have no say and no group.
+    that exclude every class, as controls do, and wells that the design does not bind have no say and no group.
     """
 
     def __init__(self, options: GroupOptions) -> None:
@@ -38,12 +39,14 @@ class PlateGroup:
         if obstacle:
             labels, notes = predictions.stages[Stage.RAW], (*predictions.notes, obstacle)
             return predictions.with_stage(Stage.GROUP, labels, notes=notes)
-        heard = best_class(predictions.scores) != UNASSIGNED
-        found = find_plate_groups(
+        heard = (best_class(predictions.scores) != UNASSIGNED) & design.binds(predictions.ids["role"])
+        experiment, plate = (predictions.ids[name][heard] for name in ("experiment", "plate"))
+        check_wells(predictions.ids["well_id"][heard], experiment, plate)
+        found = find_design_groups(
             predictions.scores[heard],
-            experiment=predictions.ids["experiment"][heard],
-            plate=predictions.ids["plate"][heard],
-            groups=design.groups,
+            experiment=experiment,
+            plate=plate,
+            design=design,
             arrangements=self.options.arrangements,
             threshold=self.options.threshold,
         )
@@ -66,9 +69,9 @@ class PlateGroup:
         if not design.groups:
             return "the training plates show no groups of classes, so no plate is restricted to one"
         unseen = num_classes - sum(len(group) for group in design.groups)
-        if unseen:
+        if unseen and not design.roles:
             return f"{unseen} classes are on no training plate, so no plate is restricted to a group"
-        if self.options.arrangements == "cyclic" and not design.cyclic:
+        if self.options.arrangements == "cyclic" and not (design.cyclic or design.known):
             return (
                 "the training experiments do not show one cyclic order of plate groups, so no plate is "
                 "restricted to one; set the option arrangements to all if any order is possible"
@@ -76,12 +79,20 @@ class PlateGroup:
         return ""
 
     def _notes(self, found: PlateGroups) -> list[str]:
-        return [
+        unclear = [
             f"experiment {name}: the order of its plate groups leads by {found.certainty[name]:.2g} standard "
             f"errors, below the threshold of {self.options.threshold:g}, so its plates are not restricted"
             for name, arrangement in found.arrangement.items()
             if arrangement is None
         ]
+        foreign = [
+            f"plate {plate} of experiment {name} holds a set of classes that is on no training plate, so it is "
+            "not restricted"
+            for name, arrangement in found.arrangement.items()
+            for plate, group in (arrangement or {}).items()
+            if group == UNKNOWN_GROUP
+        ]
+        return unclear + foreign
 
 
 def _facts(found: PlateGroups, of_row: NDArray[np.int64], experiments: NDArray[Any]) -> dict[str, NDArray[Any]]:

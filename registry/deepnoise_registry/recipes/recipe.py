@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, JsonValue, field_validator, model_validator
 from pydantic_core import to_jsonable_python
 
-from deepnoise_core.contracts import DataOptions, InferenceOptions, Kind, Options, TrainOptions
+from deepnoise_core.contracts import DataOptions, DesignOptions, InferenceOptions, Kind, Options, TrainOptions
 
 COMPONENT_FIELDS: Mapping[str, Kind] = {
     "reader": Kind.READER,
@@ -89,6 +89,7 @@ class Recipe(Options):
     protocol: str = Field("", description="how that score was measured; no other may stand beside it")
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="seed of every random choice")
     data: DataOptions = Field(DataOptions(), description="what is learned, from which wells")
+    design: DesignOptions = Field(DesignOptions(), description="which classes plates hold, and how often")
     reader: ComponentReference | None = Field(
         None, description="who opens the screen; recognised by its layout where null"
     )
