@@ -136,7 +136,7 @@ class Ensemble:
             unread |= {one.site_id: one.reason for one in seen.dropped}
         rows = {site: row for row, site in enumerate(screen.column("site_id"))}
         left = screen.drop({rows[site]: reason for site, reason in unread.items() if site in rows})
-        return self.members[0].processed(self._mean(screen, parts, wanted, voices)), left
+        return self.members[0].processed(self._mean(screen, parts, wanted, voices), left), left
 
     def embed(self, screen: Screen, *, device: DeviceName = "auto") -> NDArray[np.float32]:
         """Refused: the features of different networks have nothing in common, so there is no mean of them.

@@ -17,6 +17,7 @@ from deepnoise_core.contracts.protocols import Normalizer
 from deepnoise_core.data.conditions import encode_conditions
 from deepnoise_core.data.files import sha256_of
 from deepnoise_core.data.names import some_of
+from deepnoise_core.data.plates import with_plates
 from deepnoise_core.data.splits import units_of
 from deepnoise_core.data.targets import is_of_cell_type, used_sites
 from deepnoise_core.data.treatments import among_treatments, are_treatments_scored
@@ -119,7 +120,7 @@ class Model:
         if unit == "site":
             return with_raw(sites), seen
         sites = replace(self.among_scored(sites), temperature=self.bundle.manifest.temperature)
-        return self.processed(sites), seen
+        return self.processed(sites, seen), seen
 
     def predict_sites(
         self,
@@ -197,10 +198,11 @@ class Model:
         known = {name: part for part in ("train", "validation") for name in split[part]}
         return np.array([known.get(name, "test") for name in units_of(screen, split["unit"])])
 
-    def processed(self, predictions: Predictions) -> Predictions:
-        """Predictions as the post-processors of the recipe leave them, one row a well."""
+    def processed(self, predictions: Predictions, screen: Screen) -> Predictions:
+        """Predictions of a screen as the post-processors of the recipe leave them, one row a well."""
+        design = with_plates(self.bundle.design, screen, self.recipe.design.sets)
         for process in compose_postprocessors(self.recipe, self.catalogue):
-            predictions = process(predictions, self.bundle.design)
+            predictions = process(predictions, design)
         return merge_sites(predictions)
 
     def provenance(self) -> dict[str, object]:
