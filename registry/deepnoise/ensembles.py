@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.model import Model, PartName, Unit, load_model, nothing_to_predict, whole_experiments
+from deepnoise.model import Model, PartName, Unit, load_model, nothing_to_predict
 from deepnoise.pixels import with_pixels_read
+from deepnoise.preparation import whole_experiments
 from deepnoise.series import RECORD, member_folders
 from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError

@@ -9,12 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.pixels import fitted_inputs
-from deepnoise_core.contracts import Kind, Predictions, Screen
+from deepnoise.preparation import Prepared, prepare
+from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import ModelError, PredictionsError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
-from deepnoise_core.contracts.protocols import Normalizer
-from deepnoise_core.data.conditions import encode_conditions
 from deepnoise_core.data.files import sha256_of
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plates import with_plates
@@ -22,11 +20,9 @@ from deepnoise_core.data.splits import units_of
 from deepnoise_core.data.targets import is_of_cell_type, used_sites
 from deepnoise_core.data.treatments import among_treatments, are_treatments_scored
 from deepnoise_core.data.wells import merge_sites, with_raw
-from deepnoise_core.engine.devices import DeviceName, pick_hardware
-from deepnoise_core.engine.domain_norm import domain_norm
+from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.prediction import predict_rows, site_predictions
-from deepnoise_registry.building import build
 from deepnoise_registry.bundles import MANIFEST, Bundle, read_bundle
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import compose_postprocessors
@@ -146,29 +142,35 @@ class Model:
             The sites that could be read, and the experiments of the wanted sites without those that could not.
         """
         observer = observer or Silent()
-        self._require_channels(screen)
-        recipe = self.recipe
-        options = recipe.data.model_copy(update={"bad_images": bad_images or recipe.data.bad_images})
-        hardware = pick_hardware(device, recipe.train.precision)
-        needed = whole_experiments(screen, wanted)
-        screen, rows = screen.take(needed), np.flatnonzero(wanted[needed])
-        manifest = self.bundle.manifest
-        conditions = encode_conditions(screen, manifest.conditions, wanted[needed])
-        observer.note(f"predicting {len(rows):,} sites on {hardware}")
-        normalizer: Normalizer = build(self.catalogue, Kind.NORMALIZER, recipe.normalizer)
-        screen, inputs = fitted_inputs(screen, normalizer, options, hardware.device, observer)
-        inputs = replace(inputs, conditions=conditions)
-        network = hardware.placed(self.bundle.network)
-        norm = domain_norm(recipe.inference, screen, network)
-        with observer.task("predicting", len(rows)) as advance, hardware.autocast():
-            views = tta or recipe.inference.tta
-            outputs = predict_rows(network, inputs, rows, tta=views, norm=norm, on_batch=advance)
-        trained_on = manifest.training["transductive"]
-        own = (normalizer.transductive, norm.transductive if norm else "")
-        uses = tuple(dict.fromkeys(filter(None, (*trained_on, *own))))
+        ready = self.prepared(screen, wanted, device=device, bad_images=bad_images, observer=observer)
+        with observer.task("predicting", len(ready.rows)) as advance, ready.hardware.autocast():
+            outputs = predict_rows(
+                ready.network,
+                ready.inputs,
+                ready.rows,
+                tta=tta or self.recipe.inference.tta,
+                norm=ready.norm,
+                on_batch=advance,
+            )
+        screen, manifest = ready.screen, self.bundle.manifest
+        uses = tuple(dict.fromkeys((*manifest.training["transductive"], *ready.transductive)))
         sites = site_predictions(screen, outputs, manifest.classes, transductive=uses)
-        notes = (*normalizer.notes, *(norm.notes if norm else ()), *_unread(screen, rows, outputs.rows))
-        return replace(sites, notes=notes), screen.drop(inputs.bad)
+        notes = (*ready.notes, *_unread(screen, ready.rows, outputs.rows))
+        return replace(sites, notes=notes), screen.drop(ready.inputs.bad)
+
+    def prepared(
+        self,
+        screen: Screen,
+        wanted: NDArray[np.bool_],
+        *,
+        device: DeviceName = "auto",
+        bad_images: BadImages | None = None,
+        observer: Observer,
+    ) -> Prepared:
+        """The network in place before the wanted sites; arguments as of `predict_sites`."""
+        return prepare(
+            self.bundle, self.catalogue, screen, wanted, device=device, bad_images=bad_images, observer=observer
+        )
 
     def among_scored(self, sites: Predictions) -> Predictions:
         """The predictions of sites among the classes that are scored: see `among_treatments`."""
@@ -217,14 +219,6 @@ class Model:
             "trained_transductively_on": bundle.manifest.training["transductive"],
         }
 
-    def _require_channels(self, screen: Screen) -> None:
-        wanted, found = self.bundle.manifest.channels, screen.channels
-        if wanted != found:
-            raise ModelError(
-                f"{screen.source}: the model {self.bundle.manifest.name!r} reads the channels "
-                f"{', '.join(wanted)} in this order, but the screen has {', '.join(found)}"
-            )
-
 
 def nothing_to_predict(screen: Screen, part: PartName, parts: NDArray[np.str_]) -> PredictionsError:
     """The error where a screen has no well of a part that its models cover."""
@@ -232,12 +226,6 @@ def nothing_to_predict(screen: Screen, part: PartName, parts: NDArray[np.str_]) 
         f"{screen.source}: no {part} well to predict; the screen's parts are {', '.join(np.unique(parts))}, its "
         f"cell types {', '.join(np.unique(screen.column('cell_type').astype(str)))}"
     )
-
-
-def whole_experiments(screen: Screen, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Rows of the experiments that hold the wanted sites, ascending; normalizers see no less than those."""
-    experiments = screen.column("experiment").astype(str)
-    return np.flatnonzero(np.isin(experiments, np.unique(experiments[wanted])))
 
 
 def _unread(screen: Screen, wanted: NDArray[np.int64], read: NDArray[np.int64]) -> list[str]:

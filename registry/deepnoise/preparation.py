@@ -1,0 +1,113 @@
+"""All that a pass of a trained network over sites of a screen needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepnoise.pixels import fitted_inputs
+from deepnoise_core.contracts import Kind, Screen
+from deepnoise_core.contracts.errors import ModelError
+from deepnoise_core.contracts.plan import BadImages
+from deepnoise_core.contracts.protocols import Normalizer
+from deepnoise_core.data.conditions import encode_conditions
+from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
+from deepnoise_core.engine.domain_norm import DomainNorm, domain_norm
+from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.observation import Observer
+from deepnoise_registry.building import build
+from deepnoise_registry.bundles import Bundle
+from deepnoise_registry.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network in place before the sites that it is to see.
+
+    Attributes:
+        screen: the experiments of the sites, whole.
+        rows: the sites, rows of `screen`, int64 [n].
+        inputs: the path of their images, through the normalizer fitted on all of `screen`.
+        network: on its device.
+        norm: with which batch-norm statistics; those of training where None.
+        hardware: device and precision.
+        transductive: what of `screen` is used beyond each image itself.
+        notes: one line for each thing that a reader of the result must know.
+    """
+
+    screen: Screen
+    rows: NDArray[np.int64]
+    inputs: Inputs
+    network: Classifier
+    norm: DomainNorm | None
+    hardware: Hardware
+    transductive: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def prepare(
+    bundle: Bundle,
+    catalogue: Catalogue,
+    screen: Screen,
+    wanted: NDArray[np.bool_],
+    *,
+    device: DeviceName,
+    bad_images: BadImages | None,
+    observer: Observer,
+) -> Prepared:
+    """Fit the normalizer on the experiments of the wanted sites, and place the network.
+
+    Args:
+        bundle: the trained network and its recipe.
+        catalogue: where the normalizer is found.
+        screen: N sites; its channels must be the network's.
+        wanted: the sites to see, bool [N], at least one.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        bad_images: `error` or `skip`; as the recipe says where None.
+        observer: is told of progress.
+
+    Raises:
+        ModelError: the screen's channels are not the network's.
+        ScreenError: a site's cell type is none of those that the network is told of, where it is.
+        ImageError: a site cannot be read, or with `skip` too many of them.
+    """
+    _require_channels(bundle, screen)
+    recipe = bundle.recipe
+    options = recipe.data.model_copy(update={"bad_images": bad_images or recipe.data.bad_images})
+    hardware = pick_hardware(device, recipe.train.precision)
+    needed = whole_experiments(screen, wanted)
+    screen, rows = screen.take(needed), np.flatnonzero(wanted[needed])
+    conditions = encode_conditions(screen, bundle.manifest.conditions, wanted[needed])
+    observer.note(f"predicting {len(rows):,} sites on {hardware}")
+    normalizer: Normalizer = build(catalogue, Kind.NORMALIZER, recipe.normalizer)
+    screen, inputs = fitted_inputs(screen, normalizer, options, hardware.device, observer)
+    network = hardware.placed(bundle.network)
+    norm = domain_norm(recipe.inference, screen, network)
+    return Prepared(
+        screen=screen,
+        rows=rows,
+        inputs=replace(inputs, conditions=conditions),
+        network=network,
+        norm=norm,
+        hardware=hardware,
+        transductive=tuple(filter(None, (normalizer.transductive, norm.transductive if norm else ""))),
+        notes=(*normalizer.notes, *(norm.notes if norm else ())),
+    )
+
+
+def whole_experiments(screen: Screen, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Rows of the experiments that hold the wanted sites, ascending; normalizers see no less than those."""
+    experiments = screen.column("experiment").astype(str)
+    return np.flatnonzero(np.isin(experiments, np.unique(experiments[wanted])))
+
+
+def _require_channels(bundle: Bundle, screen: Screen) -> None:
+    wanted, found = bundle.manifest.channels, screen.channels
+    if wanted != found:
+        raise ModelError(
+            f"{screen.source}: the model {bundle.manifest.name!r} reads the channels "
+            f"{', '.join(wanted)} in this order, but the screen has {', '.join(found)}"
+        )
