@@ -32,7 +32,7 @@ from deepnoise_core.data.plates.restriction import (
     find_plate_groups,
     restrict,
 )
-from deepnoise_core.data.plates.transport import SoftAssignment, assign_softly
+from deepnoise_core.data.plates.transport import Entropy, SoftAssignment, assign_softly
 
 __all__ = [
     "THRESHOLD",
@@ -40,6 +40,7 @@ __all__ = [
     "ArrangementEstimate",
     "Arrangements",
     "Capacity",
+    "Entropy",
     "EvidenceKind",
     "PlateAssignment",
     "PlateGroups",

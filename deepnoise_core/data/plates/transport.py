@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 
 from deepnoise_core.data.plates.assignment import assign
+from deepnoise_core.data.plates.beliefs import propagate_beliefs
 from deepnoise_core.data.scores import log_probabilities
+
+Entropy = Literal["bethe", "shannon"]
+"""What keeps a soft assignment soft: of all ways to fill the plate, nearly; or of each well by itself."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,13 @@ class SoftAssignment:
     Attributes:
         log_plan: log-probability of each class for each well, float64 [n, K]; -inf where it is forbidden.
         log_unassigned: log-probability that a well has no class, float64 [n]; -inf where each must have one.
-        excess: wells by which the expected use of the fullest class exceeds its capacity; at most the
-            tolerance, unless the iterations ran out.
+        unsettled: wells by which the expected use of some class exceeds its capacity or, with Bethe entropy, the
+            last change of some probability if that is more; at most the tolerance, unless the iterations ran out.
     """
 
     log_plan: NDArray[np.float64]
     log_unassigned: NDArray[np.float64]
-    excess: float
+    unsettled: float
 
 
 def assign_softly(
@@ -34,48 +38,55 @@ def assign_softly(
     *,
     capacity: ArrayLike = 1,
     unassigned_score: float | None = None,
+    entropy: Entropy = "bethe",
     tolerance: float = 1e-4,
-    iterations: int = 2000,
+    iterations: int = 1000,
     place: str = "the plate",
 ) -> SoftAssignment:
     """The soft assignment P that maximises sum(P · scores) + entropy(P).
 
-    Each well's probabilities sum to 1, and those of a class, over wells, to its capacity at most. Where the
-    softmax of the scores keeps to that already, it is P. Scores divided by a temperature that falls make P the
-    linear sum assignment, by one that rises make it even over the places; calibrated scores make it calibrated.
+    Each well's probabilities sum to 1, and those of a class, over wells, to its capacity at most. Scores divided
+    by a temperature that falls make P the linear sum assignment, by one that rises make it even over the places.
 
-    This is entropic optimal transport (Cuturi, NeurIPS 2013) with limits instead of equal margins. Its dual has
-    one number a class, which lowers the class where too many wells want it; L-BFGS-B finds it in a tenth of the
-    updates that Sinkhorn's scaling takes, and goes on where that stalls, at low temperatures.
+    With Shannon entropy this is entropic optimal transport (Cuturi, NeurIPS 2013), with limits instead of equal
+    margins: one number a class lowers it where too many wells want it. L-BFGS-B finds these in a tenth of the
+    updates of Sinkhorn's scaling, which stalls at low temperatures. P is less sure than it is right. With Bethe
+    entropy, for which belief propagation goes on from there, calibrated scores make P calibrated.
 
     Args:
         scores: calibrated logits or log-probabilities, [n, K], -inf where a class is forbidden;
             log-probabilities where wells may stay without a class.
         capacity: how often each class may be used, one number or [K].
         unassigned_score: score of leaving a well without a class; None where every well must get one.
-        tolerance: largest accepted excess, in wells.
-        iterations: most updates of the dual.
+        entropy: see `Entropy`.
+        tolerance: what may stay unsettled.
+        iterations: most updates, of the numbers and then of the messages.
         place: name of plate and experiment, for messages.
 
     Raises:
         AssignmentError: the plate has more wells than places, or forbidden classes leave no solution.
     """
     assign(scores, capacity=capacity, unassigned_score=unassigned_score, place=place)  # Raises where none fits.
-    limits = np.broadcast_to(np.asarray(capacity, dtype=np.float64), scores.shape[1:])
+    places = np.minimum(np.broadcast_to(np.asarray(capacity, dtype=np.int64), scores.shape[1:]), len(scores))
     unassigned = np.full((len(scores), 1), -np.inf if unassigned_score is None else unassigned_score)
-    gains = log_probabilities(np.hstack([np.where(limits > 0, scores, -np.inf), unassigned]))
+    gains = log_probabilities(np.hstack([np.where(places > 0, scores, -np.inf), unassigned]))
     contested = np.flatnonzero((gains[:, :-1] > -np.inf).any(axis=0))
-    potentials = np.zeros(gains.shape[1])
-    if len(contested):
-        columns = np.append(contested, -1)
-        potentials[contested] = _potentials(gains[:, columns], limits[contested], tolerance, iterations)
-    plan = log_probabilities(gains + potentials)
-    excess = (np.exp(plan[:, :-1]).sum(axis=0) - limits).max(initial=0.0)
-    return SoftAssignment(plan[:, :-1], plan[:, -1], float(excess))
+    if not len(contested):
+        return SoftAssignment(gains[:, :-1], gains[:, -1], 0.0)
+    columns, limits = np.append(contested, scores.shape[1]), places[contested]
+    narrow = gains[:, columns]
+    potentials = _potentials(narrow, limits, tolerance, iterations)
+    plan = np.full_like(gains, -np.inf)
+    if entropy == "bethe":
+        plan[:, columns], unsettled = propagate_beliefs(narrow, limits, potentials, tolerance, iterations)
+    else:
+        plan[:, columns] = log_probabilities(narrow + np.append(potentials, 0.0))
+        unsettled = max(0.0, float((np.exp(plan[:, contested]).sum(axis=0) - limits).max()))
+    return SoftAssignment(plan[:, :-1], plan[:, -1], unsettled)
 
 
 def _potentials(
-    gains: NDArray[np.float64], limits: NDArray[np.float64], tolerance: float, iterations: int
+    gains: NDArray[np.float64], limits: NDArray[np.int64], tolerance: float, iterations: int
 ) -> NDArray[np.float64]:
     """What each class but the last, which has no limit, is lowered by: the minimum of the dual, [K]."""
 

@@ -55,9 +55,12 @@ class TransportOptions(Options):
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None, description="what logits are divided by; what was fitted on validation wells, or 1, where null"
     )
+    entropy: Literal["bethe", "shannon"] = Field(
+        "bethe", description="bethe (calibrated), or shannon, that of entropic transport (less sure than right)"
+    )
     tolerance: Annotated[float, Field(gt=0)] = Field(
-        1e-4, description="wells by which the expected use of a class may exceed its capacity"
+        1e-4, description="wells by which a class may exceed its capacity, or a probability still change"
     )
     iterations: Annotated[int, Field(ge=1)] = Field(
-        2000, description="most updates of a plate; a note tells where they ran out"
+        1000, description="most updates of a plate; a note tells where they ran out"
     )
