@@ -15,7 +15,7 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test coverage lint bench bench-data bench-semi bench-parity bench-ladder clean
+.PHONY: help demo test coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -53,6 +53,9 @@ bench-parity: $(READY) ## the weights that strategies end in, beside those of US
 
 bench-ladder: $(READY) ## what each ingredient of DeepNoise is worth, an hour on two cores; goes on where it stopped
 	$(PY) benchmarks/ladder.py
+
+bench-disentanglement: $(READY) ## signal and noise of all of RxRx1, and retrieval beside copairs: minutes on two cores
+	$(PY) benchmarks/disentanglement.py
 
 clean: ## remove .venv, caches and builds; runs and demos stay
 	rm -rf .venv build dist .coverage .coverage.* htmlcov

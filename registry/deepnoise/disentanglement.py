@@ -98,11 +98,9 @@ def measure_steps(
     measured = {START: measure(wells.embeddings[counted], factors, seed=seed)}
     said = len(wells.notes)
     for name, step in steps.items():
-        wells = step(wells, PlateDesign())
-        if wells.embeddings is None or len(wells) != len(names):
-            raise PredictionsError(
-                f"{name} left other wells than it was given; name a step that corrects embeddings"
-            )
+        before, wells = wells, step(wells, PlateDesign())
+        if wells.embeddings is None or wells.embeddings is before.embeddings:
+            raise PredictionsError(f"{name} changes no embeddings; name steps that do, such as center-scale")
         measured[name] = measure(wells.embeddings[counted], factors, seed=seed)
     return Progress(
         steps=measured,

@@ -49,7 +49,7 @@ STRENGTHS = {
     "constant": (0.0, 0.0, 1e-12),
 }
 # With everything tied, order must decide nothing: retrieval is at its null, where ties sorted with positives
-# first give thrice as much, neighbourhoods are any 30 wells, and exact distances make the rest that of random rows.
+# first give thrice as much, neighbourhoods are any 30 wells, and exact distances make the rest that of random.
 TIED = {
     "experiment_probe": 0.186,
     "retrieval_map": 0.043,

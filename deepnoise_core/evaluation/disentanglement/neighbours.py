@@ -27,6 +27,8 @@ _CELLS = 4_000_000
 class Neighbourhood:
     """What similarities of n rows tell; each [n], a share of the equally near ones where there are several.
 
+    What is asked of replicates is NaN where a row has none of that kind.
+
     Attributes:
         any: whether the nearest other well has the same perturbation.
         other_experiment: the same, of another experiment.
@@ -66,25 +68,22 @@ def neighbourhood(values: NDArray[np.float64], codes: Codes, seed: int) -> Neigh
     for rows in blocks(len(values)):
         found = back[rows]
         similar = (unit[rows] @ columns).astype(np.float32)
-
-        def nearest_shares(factor: str) -> NDArray[np.float64]:
-            code = members[factor].code
-            return _shares(similar, code, code[found])  # noqa: B023 - called within this turn
-
         similar[members["site"].places(found)] = -np.inf
         nearest[rows] = shuffled[np.argpartition(similar, -size, axis=1)[:, -size:]]
-        shares["any"][rows] = nearest_shares("perturbation")
-        replicates = _elsewhere(same.places(found), found, members["experiment"].code)
+        own = same.places(found)
+        replicates = _apart(own, found, members["experiment"].code)
+        shares["any"][rows] = _asked(_shares(similar, same.code, found), _apart(own, found, members["site"].code))
         kept = similar[replicates]
-        similar[same.places(found)] = -np.inf
+        similar[own] = -np.inf
         for factor in ("experiment", "plate", "position"):
-            shares[factor][rows] = nearest_shares(factor)
+            shares[factor][rows] = _shares(similar, members[factor].code, found)
         retrieved.append(retrieve(np.sort(similar, axis=1), replicates[0], kept))
         similar[replicates] = kept
         similar[members["experiment"].places(found)] = -np.inf
-        shares["other_experiment"][rows] = nearest_shares("perturbation")
+        shares["other_experiment"][rows] = _asked(_shares(similar, same.code, found), replicates)
         similar[members["position"].places(found)] = -np.inf
-        shares["other_position"][rows] = nearest_shares("perturbation")
+        farther = _apart(replicates, found, members["position"].code)
+        shares["other_position"][rows] = _asked(_shares(similar, same.code, found), farther)
     return Neighbourhood(**shares, retrieval=Retrieval.joined(retrieved), nearest=nearest)
 
 
@@ -104,14 +103,23 @@ def unit_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return unit
 
 
-def _elsewhere(places: Places, found: NDArray[np.int64], experiment: NDArray[np.int64]) -> Places:
+def _apart(places: Places, found: NDArray[np.int64], code: NDArray[np.int64]) -> Places:
+    """The pairs of different codes."""
     rows, columns = places
-    kept = experiment[found[rows]] != experiment[columns]
+    kept = code[found[rows]] != code[columns]
     return rows[kept], columns[kept]
 
 
-def _shares(similar: NDArray[np.float32], code: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The share of each row's most similar columns with the row's own code; NaN where no column is left."""
+def _asked(shares: NDArray[np.float64], replicates: Places) -> NDArray[np.float64]:
+    """The shares of rows that have a replicate to be found; NaN of others."""
+    return np.where(np.bincount(replicates[0], minlength=len(shares)) > 0, shares, np.nan)
+
+
+def _shares(
+    similar: NDArray[np.float32], code: NDArray[np.int64], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The share of each row's most similar columns that have its code; NaN where no column is left."""
+    own = code[rows]
     found = similar.argmax(axis=1)
     best = similar[np.arange(len(similar)), found]
     shares: NDArray[np.float64] = np.asarray(code[found] == own, dtype=np.float64)

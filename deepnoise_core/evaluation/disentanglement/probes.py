@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import pinvh
+from scipy.linalg import cho_factor, cho_solve, pinvh
 from sklearn.covariance import ledoit_wolf_shrinkage
 
 from deepnoise_core.data.randomness import permutation
@@ -72,12 +72,14 @@ class Discriminant:
         residuals = values - means[label]
         self.shrinkage = float(ledoit_wolf_shrinkage(residuals, assume_centered=True))
         covariance = residuals.T @ residuals / len(residuals)
-        if residuals.any():
-            ridge = self.shrinkage * np.trace(covariance) / len(covariance)
-            inverse = pinvh((1 - self.shrinkage) * covariance + ridge * np.eye(len(covariance)))
+        ridge = self.shrinkage * np.trace(covariance) / len(covariance)
+        shrunk = (1 - self.shrinkage) * covariance + ridge * np.eye(len(covariance))
+        if not residuals.any():
+            self._directions = means.T
+        elif ridge > 0:
+            self._directions = cho_solve(cho_factor(shrunk), means.T)
         else:
-            inverse = np.eye(len(covariance))
-        self._directions = inverse @ means.T
+            self._directions = pinvh(shrunk) @ means.T
         self._levels = -np.sum(means.T * self._directions, axis=0) / 2
 
     def hits(self, values: NDArray[np.float64], label: NDArray[np.int64]) -> NDArray[np.float64]:
