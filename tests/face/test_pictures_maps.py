@@ -73,7 +73,7 @@ def test_few_or_broken_or_even_embeddings(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def colour_of(kinds: Kinds, point: int) -> str:
-    return kinds.names[kinds.of_point[point]]
+    return kinds.names[int(kinds.of_point[point])]
 
 
 def test_frequent_perturbations_are_named_and_controls_stand_apart() -> None:
@@ -142,7 +142,7 @@ def test_confused_pairs_are_those_that_counting_finds() -> None:
             (pair.second_as_first, (pair.second, pair.first)),
         ):
             assert {(truth[row], said[row]) for row in rows} <= {both}
-            assert len(rows) == known.count(both)  # type: ignore[arg-type]
+            assert len(rows) == known.count(both)
             assert (np.diff(probability[rows].max(axis=1)) <= 1e-6).all()
 
 

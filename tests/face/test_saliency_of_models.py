@@ -35,7 +35,7 @@ def test_labels_are_those_of_predict_and_tables_agree(model: Model, screen: Scre
     assert dict(found.wells.select("well_id", "class").rows()) == raw
     assert found.wells.height == len(raw) * len(screen.channels)
     assert found.overall["channel"].to_list() == list(screen.channels)
-    np.testing.assert_allclose(found.overall["fall"].mean(), found.wells["fall"].mean())
+    np.testing.assert_allclose(found.overall["fall"].to_numpy().mean(), found.wells["fall"].to_numpy().mean())
     sizes = found.by_class.unique("class")["wells"]
     assert sizes.sum() == len(raw)
     weighted = (found.by_class["changed"] * found.by_class["wells"]).sum()

@@ -18,6 +18,7 @@ from deepnoise_core.data.names import natural_key, some_of
 from deepnoise_core.data.scores import confidence
 
 _PANEL = 1.7
+_LONGEST = 18
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def most_confused(
     pairs, counts = np.unique(ends, axis=0, return_counts=True)
 
     def rows(really: int, said: int) -> NDArray[np.int64]:
-        return sure[(true[sure] == really) & (found[sure] == said)]
+        own: NDArray[np.int64] = sure[(true[sure] == really) & (found[sure] == said)]
+        return own
 
     def pair(one: int, other: int) -> ConfusedPair:
         names = predictions.classes
@@ -99,8 +101,8 @@ def draw_confusion(
 ) -> Figure:
     """One line a pair: sites of the first class, of it taken for the second, of the second, and the reverse.
 
-    All pictures are stretched by one scale, that of their own plate, since plates differ many times over in
-    brightness. Of each kind come the surest wells, by their first sites.
+    Every picture is stretched by the scale of its own plate, since plates differ many times over in brightness.
+    Of each kind come the surest wells, by their first sites.
 
     Args:
         pairs: of `most_confused`, at least one.
@@ -117,13 +119,16 @@ def draw_confusion(
     places = _first_sites(predictions, screen)
     levels = plate_levels(screen, places)
     columns = 4 * sites
+    _, height, width = screen.store.shape
     figure = Figure(
-        figsize=(_PANEL * columns, (_PANEL + 0.42) * len(pairs) + 0.3),
+        figsize=(_PANEL * columns, (_PANEL * height / width + 0.42) * len(pairs) + 0.1),
         dpi=130,
         layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03, wspace=0.0, hspace=0.0),
     )
     for axes in (grid := figure.subplots(len(pairs), columns, squeeze=False)).flat:
         axes.set_axis_off()
+        # Panels without a picture would else be of another shape, and their titles on another line.
+        axes.set_box_aspect(height / width)
     for line, (pair, kinds) in enumerate(zip(pairs, shown, strict=True)):
         for kind, (rows, title) in enumerate(zip(kinds, _titles(pair), strict=True)):
             grid[line, kind * sites].set_title(title, fontsize=8, loc="left")
@@ -143,7 +148,9 @@ def _kinds(pair: ConfusedPair) -> tuple[NDArray[np.int64], ...]:
 
 
 def _titles(pair: ConfusedPair) -> tuple[str, ...]:
-    first, second = pair.first, pair.second
+    first, second = (
+        name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in (pair.first, pair.second)
+    )
     named = f"{first}", f"{first}, taken for {second}", f"{second}", f"{second}, taken for {first}"
     return tuple(f"{name} ({len(rows)})" for name, rows in zip(named, _kinds(pair), strict=True))
 

@@ -102,7 +102,8 @@ def perturbation_kinds(names: Sequence[str | None], controls: NDArray[np.bool_] 
     of_point[controls] = len(shown) + 1
     kinds = [*zip(shown, _ten_colours(), strict=False), _OTHERS, _CONTROLS]
     present, of_point = np.unique(of_point, return_inverse=True)
-    return Kinds(of_point, *zip(*(kinds[kind] for kind in present), strict=True))
+    titles, colours = zip(*(kinds[kind] for kind in present), strict=True)
+    return Kinds(of_point, titles, colours)
 
 
 def batch_kinds(names: Sequence[str]) -> Kinds:
@@ -180,9 +181,8 @@ def _draw_points(axes: Axes, found: EmbeddingMap, kinds: Kinds) -> None:
     alpha = float(np.clip(1.4 - 0.2 * np.log10(count), 0.5, 0.9))
     # Rare kinds have larger points, or nobody would find them among tens of thousands.
     sizes = np.clip(9000 / len(kinds.names) / np.bincount(kinds.of_point), 1.5, 22)[kinds.of_point]
-    axes.scatter(
-        *found.points[order].T, s=sizes[order], c=colours[order], alpha=alpha, linewidths=0, rasterized=True
-    )
+    across, up = found.points[order].T
+    axes.scatter(across, up, s=sizes[order], c=colours[order], alpha=alpha, linewidths=0, rasterized=True)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_color("0.8")
