@@ -61,7 +61,8 @@ TIED = {
 
 def without_batch_means(values: NDArray[np.float64], batch: NDArray[np.int64]) -> NDArray[np.float64]:
     means = np.stack([values[batch == one].mean(axis=0) for one in range(batch.max() + 1)])
-    return values - means[batch]
+    centred: NDArray[np.float64] = values - means[batch]
+    return centred
 
 
 def sanity_embeddings() -> dict[str, NDArray[np.float64]]:
