@@ -128,7 +128,7 @@ def test_what_each_step_gains(
 def test_weak_scores_identify_the_arrangement_or_say_unknown(layout: Layout) -> None:
     groups = layout.design().groups
     right, wrong = Counter[float](), Counter[float]()
-    for lead in (0.5, 1.5):
+    for lead in (0.5, 1.5, 2.0):
         for trial in range(12):
             labels, plate = full_plates(groups, trial % 4)
             found = find_plate_groups(
@@ -141,10 +141,10 @@ def test_weak_scores_identify_the_arrangement_or_say_unknown(layout: Layout) -> 
             if found is not None:
                 ok = list(found.values()) == [(place + trial) % 4 for place in range(4)]
                 (right if ok else wrong)[lead] += 1
-    assert right[1.5] >= 11
-    assert wrong[1.5] == 0
-    assert right[0.5] <= 6
-    assert wrong[0.5] <= 1
+    # By chance a quarter is right: scores of half a deviation say too little, and none of them is believed.
+    assert right[2.0] >= 11
+    assert right[0.5] == 0
+    assert not wrong
 
 
 def test_seventy_two_plates_take_a_moment(layout: Layout) -> None:

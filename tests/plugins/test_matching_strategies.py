@@ -213,7 +213,7 @@ def test_plates_are_aligned_to_the_classes_that_they_hold(per: str) -> None:
     assert rule.known.tolist() == [everywhere] * 4
     # e1 leads clearly, with group 1 on plate 1 and group 0 on plate 2; e2 does not lead.
     scores = np.zeros((8, 5), dtype=np.float32)
-    scores[[0, 1], 2], scores[[2, 3], 0] = 3.0, 3.0
+    scores[range(4), [2, 3, 0, 1]] = 3.0
     refreshed = strategy.refresh(Says(pool.ids, scores), progress_at(2), improved=False)
     assert refreshed.logs == {"plates_of_known_group": 0.5}
     assert rule.known.tolist() == [[0, 0, 0.5, 0.5, 0], [0.5, 0.5, 0, 0, 0], everywhere, everywhere]
