@@ -15,7 +15,7 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement clean
+.PHONY: help demo test coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -56,6 +56,9 @@ bench-ladder: $(READY) ## what each ingredient of DeepNoise is worth, an hour on
 
 bench-disentanglement: $(READY) ## signal and noise of all of RxRx1, and retrieval beside copairs: minutes on two cores
 	$(PY) benchmarks/disentanglement.py
+
+bench-assignment: $(READY) ## plate-balanced assignment on RxRx1's layout: accuracy, arrangements, soft, speed; minutes
+	$(PY) benchmarks/assignment.py
 
 clean: ## remove .venv, caches and builds; runs and demos stay
 	rm -rf .venv build dist .coverage .coverage.* htmlcov

@@ -1,0 +1,1 @@
+"""What `assignment.py` measures, one kind of question a module."""
