@@ -255,7 +255,7 @@ def test_an_ensemble_is_the_mean_of_its_members_logits(series: Series, screen: S
         own = [scores[0] for one in ones if len(scores := raw(one)[one.ids["well_id"] == well])]
         assert len(own) == 2
         np.testing.assert_allclose(raw(found)[row], np.mean(own, axis=0), rtol=1e-5, atol=1e-5)
-    assert "plate assignment" in found.transductive
+    assert list(found.stages) == ["raw", "group"]
     with pytest.raises(ModelError, match="no embeddings; load one member"):
         together.embed(screen)
 
