@@ -113,12 +113,11 @@ def test_capacity_by_plate() -> None:
 
 
 def test_capacity_by_name_of_plate() -> None:
-    result = assign_plates(
-        [[3.0, 0.0], [2.0, 0.0]], experiment=["A", "B"], plate=["1", "1"], capacity={"1": [0, 1]}
-    )
+    keys: dict[str, Any] = {"experiment": ["A", "B"], "plate": ["1", "1"]}
+    result = assign_plates([[3.0, 0.0], [2.0, 0.0]], **keys, capacity={"1": [0, 1]})
     assert result.labels.tolist() == [1, 1]
     own: dict[Any, Any] = {"1": 1, ("B", "1"): [0, 1]}
-    mixed = assign_plates([[3.0, 0.0], [2.0, 0.0]], **ON_ONE, capacity=own)
+    mixed = assign_plates([[3.0, 0.0], [2.0, 0.0]], **keys, capacity=own)
     assert mixed.labels.tolist() == [0, 1]
 
 

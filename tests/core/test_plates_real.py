@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -125,26 +126,45 @@ def test_what_each_step_gains(
     assert shares == pytest.approx([raw, group, ungrouped, both], abs=0.02)
 
 
-def test_weak_scores_identify_the_arrangement_or_say_unknown(layout: Layout) -> None:
+def estimates(layout: Layout, lead: float, trials: int = 12, **options: Any) -> list[tuple[bool, bool]]:
+    """Of each trial, whether an arrangement was believed, and whether it was the right one."""
+    groups, made = layout.design().groups, []
+    for trial in range(trials):
+        labels, plate = full_plates(groups, trial % 4)
+        scores, experiment = logits(labels, lead, seed=trial), np.repeat("A", len(labels))
+        found = find_plate_groups(scores, experiment=experiment, plate=plate, groups=groups, **options)
+        given = found.arrangement["A"]
+        right = given is not None and list(given.values()) == [(place + trial) % 4 for place in range(4)]
+        made.append((given is not None, right))
+    return made
+
+
+def test_arrangements_are_identified_from_weak_scores(layout: Layout) -> None:
+    for evidence in ("mass", "likelihood"):
+        right = [right for _, right in estimates(layout, 1.5, threshold=0.0, evidence=evidence)]
+        assert sum(right) >= 11
+
+
+def test_a_wrong_arrangement_is_not_believed(layout: Layout) -> None:
+    for lead, least in ((0.0, 0), (1.0, 0), (2.0, 10)):
+        made = estimates(layout, lead)
+        assert all(right for believed, right in made if believed)
+        assert sum(right for _, right in made) >= least
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3, 1.0])
+def test_plates_that_favour_a_group_do_not_make_it_theirs(layout: Layout, noise: float) -> None:
     groups = layout.design().groups
-    right, wrong = Counter[float](), Counter[float]()
-    for lead in (0.5, 1.5, 2.0):
-        for trial in range(12):
-            labels, plate = full_plates(groups, trial % 4)
-            found = find_plate_groups(
-                logits(labels, lead, seed=trial),
-                experiment=np.repeat("A", len(labels)),
-                plate=plate,
-                groups=groups,
-                arrangements="cyclic",
-            ).arrangement["A"]
-            if found is not None:
-                ok = list(found.values()) == [(place + trial) % 4 for place in range(4)]
-                (right if ok else wrong)[lead] += 1
-    # By chance a quarter is right: scores of half a deviation say too little, and none of them is believed.
-    assert right[2.0] >= 11
-    assert right[0.5] == 0
-    assert not wrong
+    of_class = np.empty(CLASSES, dtype=np.int64)
+    for number, group in enumerate(groups):
+        of_class[sorted(group)] = number
+    _, plate = full_plates(groups, 0)
+    for seed in range(4):
+        generator = np.random.default_rng(seed)
+        favour = generator.normal(size=(4, 4)).astype(np.float32)[plate.astype(int) - 1][:, of_class]
+        scores = favour + noise * generator.standard_normal(favour.shape, dtype=np.float32)
+        found = find_plate_groups(scores, experiment=np.repeat("A", len(plate)), plate=plate, groups=groups)
+        assert found.arrangement["A"] is None
 
 
 def test_seventy_two_plates_take_a_moment(layout: Layout) -> None:

@@ -133,6 +133,11 @@ def test_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert made["profiles"].ndim == 2
 
 
+def test_python_of_assignment_runs() -> None:
+    (block,) = blocks(DOCUMENTS["docs/assignment.md"], "python")
+    exec(compile(block, "docs/assignment.md", "exec"), {})
+
+
 def test_architecture_names_all_rooms() -> None:
     listed = set(tree(blocks(ARCHITECTURE, "text")[0]))
     assert not [room for room in listed if not (ROOT / room).is_dir()]

@@ -142,6 +142,50 @@ def test_classes_that_repeat_are_not_assigned_one_to_one() -> None:
     assert "plate assignment" in twice.transductive
 
 
+def test_the_design_says_how_often_a_class_comes_and_of_which_wells() -> None:
+    predictions, _ = wells()
+    scores = np.tile(np.array([3.0, 1.0, 0, 0, 0, 0], np.float32), (len(predictions), 1))
+    alike = replace(predictions, scores=scores)
+    twice = PlateBalanced(BalancedOptions())(alike, PlateDesign(capacity=(2, 1, 0, 0, 0, 0)))
+    assert sorted(twice.stages[Stage.ASSIGNED].tolist()) == [0] * 8 + [1] * 4
+    roles = np.full(len(predictions), "negative_control", dtype=object)
+    roles[[0, 5]] = "treatment"
+    bound = PlateDesign(GROUPS, exclusive=True, roles=("treatment",))
+    some = replace(alike, ids={**alike.ids, "role": roles})
+    free = np.flatnonzero(roles != "treatment")
+    grouped = PlateGroup(GroupOptions(threshold=0.0))(some, bound)
+    assert (grouped.facts["plate_group"][free] == -1).all()
+    assert (grouped.stages[Stage.GROUP][free] == 0).all()
+    assert (PlateBalanced(BalancedOptions())(some, bound).stages[Stage.ASSIGNED][free] == 0).all()
+
+
+def test_a_screen_can_tell_what_its_plates_hold() -> None:
+    predictions, _ = wells(lead=0.0)
+    told = replace(DESIGN, cyclic=False, known={"A": {"1": 0, "2": 1}, "B": {"1": 1, "2": -1}})
+    result = PlateGroup(GroupOptions())(predictions, told)
+    held = {**HELD, ("B", "2"): -1}
+    assert result.facts["plate_group"].tolist() == [
+        held[place] for place in zip(*_places(predictions), strict=True)
+    ]
+    unknown = result.facts["plate_group"] == -1
+    np.testing.assert_array_equal(result.scores[unknown], predictions.scores[unknown])
+    assert result.notes[-1].startswith(
+        "plate 2 of experiment B holds a set of classes that is on no training plate"
+    )
+
+
+def test_a_well_that_comes_twice_is_named() -> None:
+    predictions, _ = wells()
+    names = predictions.ids["well_id"].copy()
+    places = list(zip(*_places(predictions), strict=True))
+    second = places.index(places[0], 1)
+    names[second] = names[0]
+    twice = replace(predictions, ids={**predictions.ids, "well_id": names})
+    for step in (PlateGroup(GroupOptions()), PlateBalanced(BalancedOptions())):
+        with pytest.raises(AssignmentError, match=f"well w0 of plate .* comes twice, in rows 0 and {second}"):
+            step(twice, DESIGN)
+
+
 def test_a_crowded_plate_is_named_or_leaves_wells_out() -> None:
     predictions, _ = wells()
     crowded = replace(

@@ -24,7 +24,13 @@ group equally often, as far as that goes.
 """
 
 THRESHOLD = 2.5
-"""Smallest believed lead of an arrangement, in standard errors; docs/assignment.md says how it was measured."""
+"""Smallest believed lead of an arrangement, in standard errors.
+
+With it no wrong arrangement was believed in 3,600 simulated experiments on RxRx1's layout, whatever plates and
+network did to classes; the surest led by 2.4. With a lead of 2 of the true class over N(0, 1), which is a raw
+accuracy of 10 %, 92 to 100 % of the right ones are believed, and 57 % where each plate spreads each class in its
+own way; with a lead of 1.5, 2 to 15 %. docs/assignment.md has the table.
+"""
 
 _LEAST_SPREAD = 1e-3
 """Wells that all lead by as much, as those of a network that sees nothing do, are not without error."""

@@ -129,10 +129,11 @@ def check_scores(scores: NDArray[np.floating[Any]], experiment: ArrayLike, plate
             f"{scores.shape}, experiment {experiments.shape}, plate {plates.shape}"
         )
     for what, names in (("experiment", experiments), ("plate", plates)):
-        nameless = [row for row, name in enumerate(names.tolist()) if name is None or name in ("", np.nan)]
+        nameless = {name for name in set(names.tolist()) if name is None or name == "" or name != name}
         if nameless:
-            raise AssignmentError(f"{len(nameless)} rows have no {what}, the first is row {nameless[0]}")
-    faulty = ~(scores < np.inf).all(axis=1)
+            rows = [row for row, name in enumerate(names.tolist()) if name in nameless]
+            raise AssignmentError(f"{len(rows)} rows have no {what}, the first is row {rows[0]}")
+    faulty = ~(scores.max(axis=1, initial=-np.inf) < np.inf)
     if faulty.any():
         row = int(np.flatnonzero(faulty)[0])
         raise AssignmentError(
