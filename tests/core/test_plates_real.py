@@ -178,3 +178,28 @@ def test_seventy_two_plates_take_a_moment(layout: Layout) -> None:
     result = assign_plates(scores, experiment=experiment, plate=np.concatenate(plates), groups=groups)
     assert time.perf_counter() - start < 10.0
     assert (result.labels == truth).mean() > 0.9
+
+
+def test_controls_have_places_of_their_own(shared: Callable[[str], Path]) -> None:
+    wells = pl.read_csv(shared("rxrx1_metadata") / "metadata_reconstructed.csv.gz", infer_schema=False).unique(
+        "well_id", maintain_order=True
+    )
+    known = wells.filter((pl.col("well_type") != "treatment") & pl.col("sirna_id").is_not_null())
+    labels = known["sirna_id"].cast(pl.Int64).to_numpy() - CLASSES
+    experiment, plate = (known[name].to_numpy().astype(str) for name in ("experiment", "plate"))
+    positive = labels < 30
+    scores = np.zeros((len(labels), 31))
+    scores[np.arange(len(labels)), labels] = 9.0
+    capacity = [1] * 30 + [4]
+    assert np.bincount(labels[positive & (experiment == experiment[0]) & (plate == "1")]).max() == 1
+    result = assign_plates(scores, experiment=experiment, plate=plate, capacity=capacity)
+    np.testing.assert_array_equal(result.labels, labels)
+
+
+def test_sizes_of_the_test_plates(shared: Callable[[str], Path]) -> None:
+    wells = pl.read_csv(shared("rxrx1_metadata") / "metadata_reconstructed.csv.gz", infer_schema=False).filter(
+        (pl.col("well_type") == "treatment") & (pl.col("dataset") == "test")
+    )
+    sizes = wells.group_by("experiment", "plate").agg(pl.col("well_id").n_unique())["well_id"]
+    assert (len(sizes), sizes.sum(), sizes.min()) == (72, 19_897, 271)
+    assert (sizes == 277).sum() == 51
