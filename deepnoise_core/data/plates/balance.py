@@ -14,7 +14,7 @@ from deepnoise_core.contracts.predictions import UNASSIGNED
 from deepnoise_core.data.plates.arrangement import THRESHOLD, Arrangements
 from deepnoise_core.data.plates.assignment import assign
 from deepnoise_core.data.plates.evidence import EvidenceKind
-from deepnoise_core.data.plates.layout import plates_of
+from deepnoise_core.data.plates.layout import block_of, plates_of
 from deepnoise_core.data.plates.restriction import (
     UNKNOWN_GROUP,
     PlateGroups,
@@ -122,7 +122,8 @@ def assign_plates(
             place = f"plate {plate_name} of experiment {experiment_name}"
             held = int(found.of_row[rows[0]])
             columns = np.arange(table.shape[1]) if held == UNKNOWN_GROUP else np.array(sorted(groups[held]))
-            block = table[rows] if held == UNKNOWN_GROUP else table[np.ix_(rows, columns)]
+            block = block_of(table, rows)
+            block = block if held == UNKNOWN_GROUP else block[:, columns]
             restricted[rows] = _names(best_class(block), columns)
             if unassigned_score is not None:
                 block = log_probabilities(block)

@@ -60,9 +60,10 @@ def group_evidence(
 def _centre(levels: NDArray[Any], excluded: NDArray[np.bool_] | None, axis: int) -> None:
     """Take the mean over an axis off, and leave 0 where excluded.
 
-    In double precision: in single, wells that are all alike would keep what rounding leaves, and agree in it.
+    Over wells in double precision: in single, wells all alike would keep what rounding leaves, and agree in it.
     """
-    mean = levels.sum(axis=axis, keepdims=True, dtype=np.float64) / _count(levels, excluded, axis)
+    precision = np.float64 if axis == 0 else levels.dtype
+    mean = levels.sum(axis=axis, keepdims=True, dtype=precision) / _count(levels, excluded, axis)
     levels -= mean.astype(levels.dtype)
     if excluded is not None:
         levels[excluded] = 0

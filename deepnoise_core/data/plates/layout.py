@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepnoise_core.data.names import natural_key
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 def plates_of(experiment: ArrayLike, plate: ArrayLike) -> dict[str, dict[str, NDArray[np.int64]]]:
@@ -21,6 +25,13 @@ def plates_of(experiment: ArrayLike, plate: ArrayLike) -> dict[str, dict[str, ND
         }
         for experiment_name in sorted(rows, key=natural_key)
     }
+
+
+def block_of(table: NDArray[_Value], rows: NDArray[np.int64]) -> NDArray[_Value]:
+    """Ascending rows of a table, not copied where they follow each other, as those of a plate mostly do."""
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+        return table[rows[0] : rows[-1] + 1]
+    return table[rows]
 
 
 def _names(values: ArrayLike) -> list[str]:

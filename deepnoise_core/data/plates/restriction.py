@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from deepnoise_core.contracts.errors import AssignmentError
 from deepnoise_core.data.plates.arrangement import THRESHOLD, Arrangements, estimate_arrangement
 from deepnoise_core.data.plates.evidence import EvidenceKind, group_evidence
-from deepnoise_core.data.plates.layout import plates_of
+from deepnoise_core.data.plates.layout import block_of, plates_of
 
 _Score = TypeVar("_Score", bound=np.floating[Any])
 
@@ -77,7 +77,7 @@ def find_plate_groups(
             margin[name] = certainty[name] = np.inf
         else:
             estimate = estimate_arrangement(
-                [group_evidence(scores[rows], groups, evidence) for rows in plates.values()],
+                [group_evidence(block_of(scores, rows), groups, evidence) for rows in plates.values()],
                 arrangements,
                 threshold,
                 place=f"experiment {name}",
