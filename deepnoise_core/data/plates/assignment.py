@@ -42,7 +42,7 @@ def assign(
     allowed = np.flatnonzero((scores > -np.inf).any(axis=0) & (places > 0))
     wanted = _wanted(scores, allowed, places)
     slots = np.repeat(wanted, places[wanted])
-    gains = scores[:, slots].astype(np.float64)
+    gains = scores.take(slots, axis=1).astype(np.float64)
     if unassigned_score is not None:
         gains = np.hstack([gains, np.full((wells, wells), unassigned_score)])
         slots = np.append(slots, np.full(wells, UNASSIGNED))

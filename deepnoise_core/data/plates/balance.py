@@ -96,12 +96,13 @@ def assign_plates(
     """
     table = np.asarray(scores)
     table = table if np.issubdtype(table.dtype, np.floating) else table.astype(np.float64)
-    check_scores(table, experiment, plate)
+    groups = groups or ()
+    if not groups:
+        check_scores(table, experiment, plate)
     if well is not None:
         check_wells(well, experiment, plate)
     if unassigned_score is not None and not np.isfinite(unassigned_score):
         raise AssignmentError(f"the unassigned score must be a finite number, not {unassigned_score}")
-    groups = groups or ()
     found = PlateGroups(np.full(len(table), UNKNOWN_GROUP), {}, {}, {})
     if groups:
         found = find_plate_groups(
@@ -123,7 +124,7 @@ def assign_plates(
             held = int(found.of_row[rows[0]])
             columns = np.arange(table.shape[1]) if held == UNKNOWN_GROUP else np.array(sorted(groups[held]))
             block = block_of(table, rows)
-            block = block if held == UNKNOWN_GROUP else block[:, columns]
+            block = block if held == UNKNOWN_GROUP else block.take(columns, axis=1)
             restricted[rows] = _names(best_class(block), columns)
             if unassigned_score is not None:
                 block = log_probabilities(block)

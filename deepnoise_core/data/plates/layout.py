@@ -14,17 +14,13 @@ _Value = TypeVar("_Value", bound=np.generic)
 
 def plates_of(experiment: ArrayLike, plate: ArrayLike) -> dict[str, dict[str, NDArray[np.int64]]]:
     """Experiment → plate → its rows, int64, ascending. Both levels in natural order: `2` before `10`."""
-    rows: dict[str, dict[str, list[int]]] = {}
-    names = zip(_names(experiment), _names(plate), strict=True)
-    for row, (experiment_name, plate_name) in enumerate(names):
-        rows.setdefault(experiment_name, {}).setdefault(plate_name, []).append(row)
-    return {
-        experiment_name: {
-            plate_name: np.array(rows[experiment_name][plate_name], dtype=np.int64)
-            for plate_name in sorted(rows[experiment_name], key=natural_key)
-        }
-        for experiment_name in sorted(rows, key=natural_key)
-    }
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row, place in enumerate(zip(_names(experiment), _names(plate), strict=True)):
+        rows.setdefault(place, []).append(row)
+    layout: dict[str, dict[str, NDArray[np.int64]]] = {}
+    for place in sorted(rows, key=lambda place: (natural_key(place[0]), natural_key(place[1]))):
+        layout.setdefault(place[0], {})[place[1]] = np.array(rows[place], dtype=np.int64)
+    return layout
 
 
 def block_of(table: NDArray[_Value], rows: NDArray[np.int64]) -> NDArray[_Value]:
@@ -35,4 +31,4 @@ def block_of(table: NDArray[_Value], rows: NDArray[np.int64]) -> NDArray[_Value]
 
 
 def _names(values: ArrayLike) -> list[str]:
-    return [str(value) for value in np.asarray(values).tolist()]
+    return list(map(str, values if isinstance(values, list) else np.asarray(values).tolist()))
