@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import sys
 import tempfile
@@ -61,12 +62,9 @@ def _python() -> list[Finding]:
 
 
 def _libraries() -> list[Finding]:
-    names = sorted(
-        {line.split(";")[0].split("[")[0] for line in requires("deepnoise") or [] if "extra" not in line}
-    )
+    needed = (line for line in requires("deepnoise") or [] if "extra" not in line)
     found, missing = [], []
-    for requirement in names:
-        name = requirement.rstrip("0123456789.<>=!~, ")
+    for name in sorted({re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in needed}):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
