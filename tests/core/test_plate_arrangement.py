@@ -42,7 +42,8 @@ def test_evidence_is_softmax_of_what_the_plate_does_not_explain(seed: int, some_
     finite = np.where(np.isfinite(scores), scores, np.nan)
     level = np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in finite])
     left = finite - level[:, None]
-    left /= np.sqrt(np.nanmean(left**2, axis=1, keepdims=True))
+    spread = np.sqrt(np.nanmean(left**2, axis=1, keepdims=True))
+    left /= np.where(spread == 0, 1, spread)  # A well that may hold one class alone is at its own level there.
     left -= np.nanmean(left, axis=0)
     left /= np.maximum(np.sqrt(np.nanmean(left**2, axis=1, keepdims=True)), 1e-3)
     for row in range(5):
