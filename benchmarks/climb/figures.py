@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-RESAMPLES = 10_000
-Hits = Mapping[str, NDArray[np.float64]]
-"""Well → 1 where it is named rightly, by stage; keys are `raw`, `group`, `assigned`."""
+from deepnoise_core.evaluation.intervals import experiment_interval
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,7 @@ def step_between(
             for name in below.hits[lower_stage]
         ]
     )
-    drawn = np.random.default_rng(0).integers(len(gains), size=(RESAMPLES, len(gains)))
-    low, high = np.quantile(gains[drawn].mean(axis=1), (0.025, 0.975))
-    return float(gains.mean()), float(low), float(high)
+    ends = experiment_interval(gains, np.arange(len(gains)))
+    if ends is None:
+        raise ValueError("a single experiment tells nothing of others")
+    return float(gains.mean()), *ends
