@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 class Stage(StrEnum):
@@ -68,6 +68,19 @@ class Predictions:
     def unrestricted(self) -> NDArray[np.float32]:
         """The scores before any class was excluded, [N, K]."""
         return self.scores if self.raw_scores is None else self.raw_scores
+
+    def take(self, rows: ArrayLike) -> Predictions:
+        """The predictions of these rows alone, in this order."""
+        index = np.asarray(rows, dtype=np.int64)
+        return replace(
+            self,
+            ids={name: column[index] for name, column in self.ids.items()},
+            scores=self.scores[index],
+            raw_scores=None if self.raw_scores is None else self.raw_scores[index],
+            stages={stage: labels[index] for stage, labels in self.stages.items()},
+            embeddings=None if self.embeddings is None else self.embeddings[index],
+            facts={name: column[index] for name, column in self.facts.items()},
+        )
 
     def with_stage(self, stage: Stage, labels: NDArray[np.int64], **changes: Any) -> Predictions:
         """A copy with the labels of one more stage, and any other fields changed."""

@@ -1,4 +1,4 @@
-"""File names out of metadata: they must stay inside the folder that they are looked for in."""
+"""Names of places: which are URLs, and which stay inside the folder that they are looked for in."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def require_inside(names: pl.Series, places: pl.Series) -> None:
             f"{places[row]}: {names[row]!r} may lead out of its folder; give a relative name with forward "
             "slashes and without '..'"
         )
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is a URL rather than a path."""
+    return "://" in name
 
 
 _OUTSIDE = r"(?:^|/)\.\.(?:/|$)|^/|^[A-Za-z]:|[\\\x00]"

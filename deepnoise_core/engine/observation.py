@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 LOSS = "loss/"
 """What the names of losses begin with in a line of `metrics.jsonl`; other figures have other names."""
+
+
+def loss_names(records: Iterable[Mapping[str, float]]) -> list[str]:
+    """Names of all losses in lines of `metrics.jsonl`, in the order in which they come."""
+    return list(dict.fromkeys(name for record in records for name in record if name.startswith(LOSS)))
 
 
 class Advance(Protocol):

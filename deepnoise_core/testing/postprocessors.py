@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from deepnoise_core.contracts import UNASSIGNED, PlateDesign, Predictions
 from deepnoise_core.contracts.errors import PredictionsError
@@ -63,7 +63,7 @@ def the_order_of_rows_is_irrelevant(make: Make) -> None:
     wells = merge_sites(_sites())
     order = np.random.default_rng(2).permutation(len(wells))
     for design in _DESIGNS:
-        straight, shuffled = make()(wells, design), make()(_rows(wells, order), design)
+        straight, shuffled = make()(wells, design), make()(wells.take(order), design)
         require(np.allclose(shuffled.scores, straight.scores[order], atol=1e-5), "order changes scores")
         same = np.allclose(_embeddings(shuffled), _embeddings(straight)[order], atol=1e-5)
         require(same, "order changes embeddings")
@@ -73,7 +73,7 @@ def the_order_of_rows_is_irrelevant(make: Make) -> None:
 
 def nothing_gives_nothing(make: Make) -> None:
     """No rows give no rows."""
-    empty = _rows(merge_sites(_sites()), np.array([], dtype=np.int64))
+    empty = merge_sites(_sites()).take([])
     for design in _DESIGNS:
         require(len(make()(empty, design)) == 0, "no rows give some")
 
@@ -105,7 +105,7 @@ def wells_of_no_class_have_no_say(make: Make) -> None:
         for stage, labels in made.stages.items():
             require(bool((labels[silent] == UNASSIGNED).all()), f"stage {stage} names wells of no class")
         try:
-            alone = make()(_rows(wells, np.flatnonzero(~silent)), design)
+            alone = make()(wells.take(np.flatnonzero(~silent)), design)
         except PredictionsError:  # It measures by controls.
             continue
         for stage, labels in made.stages.items():
@@ -165,20 +165,9 @@ def _sites(seed: int = 0) -> Predictions:
     )
 
 
-def _rows(predictions: Predictions, rows: ArrayLike) -> Predictions:
-    index = np.asarray(rows)
-    return replace(
-        predictions,
-        ids={name: column[index] for name, column in predictions.ids.items()},
-        scores=predictions.scores[index],
-        stages={stage: labels[index] for stage, labels in predictions.stages.items()},
-        embeddings=_embeddings(predictions)[index],
-    )
-
-
 def _alone(make: Make, wells: Predictions, row: int, design: PlateDesign) -> Predictions:
     try:
-        return make()(_rows(wells, [row]), design)
+        return make()(wells.take([row]), design)
     except PredictionsError as error:
         raise AssertionError(f"a well needs others without a word: {error}") from error
 

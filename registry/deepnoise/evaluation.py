@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.data.names import natural_key, some_of
+from deepnoise_core.data.paths import is_url
 from deepnoise_core.data.prediction_table import read_predictions
 from deepnoise_core.data.targets import truth
 from deepnoise_core.data.treatments import may_be_treated
@@ -97,12 +98,17 @@ def predicted_screen(path: Path, provenance: Mapping[str, Any], catalogue: Catal
         PredictionsError: the screen is no longer where it was.
     """
     source = str(provenance["screen"])
-    if "://" not in source and not Path(source).exists():
+    if not is_at_hand(source):
         raise PredictionsError(f"{path}: its screen {source} is not there; name it with --screen")
     reader = ComponentReference(
         name=str(provenance["reader"]), options=dict(provenance.get("reader_options", {}))
     )
     return open_screen(source, catalogue, reader)
+
+
+def is_at_hand(source: str) -> bool:
+    """Whether the screen of predictions can be opened where it was; of a URL that is not known before."""
+    return is_url(source) or Path(source).exists()
 
 
 def evaluate_predictions(
@@ -148,7 +154,7 @@ def judge(
     if target == "perturbation" and treated.any() and unit == "well":
         if not treated.all():
             notes.append(f"left out {(~treated).sum()} wells of controls")
-        predictions = take_rows(predictions, np.flatnonzero(treated))
+        predictions = predictions.take(np.flatnonzero(treated))
     names = well_truth(predictions, screen, target)
     parts = predictions.ids["part"]
     labelled = np.array([name is not None for name in names], dtype=bool)
@@ -156,7 +162,7 @@ def judge(
     others = [name for name in _PARTS if name != part and name in parts]
     notes = [*(f"left out {(parts == name).sum()} {name} {unit}s" for name in others), *notes]
     held_out = np.flatnonzero(parts == part)
-    predictions, names = take_rows(predictions, held_out), names[held_out]
+    predictions, names = predictions.take(held_out), names[held_out]
     evaluation = accuracy_by_stage(predictions, names, top=top)
     if not evaluation.wells:
         raise PredictionsError(
@@ -169,16 +175,8 @@ def judge(
             notes.append("the temperature was fitted on these very wells: expect worse calibration on new ones")
     known = set(predictions.classes)
     counted = np.flatnonzero([name in known for name in names])
-    predictions, names = take_rows(predictions, counted), names[counted]
-    conduct = Conduct(
-        unit=unit,
-        target=target,
-        classes=evaluation.classes,
-        controls=int((~may_be_treated(predictions.ids["role"])).sum()),
-        channels=len(screen.channels),
-        experiments=tuple(evaluation.by["experiment"]),
-        transductive=evaluation.transductive,
-    )
+    predictions, names = predictions.take(counted), names[counted]
+    conduct = conduct_of(predictions, screen, target)
     if protocol is not None:
         require_protocol(protocol, conduct)
     evaluation = replace(
@@ -187,6 +185,19 @@ def judge(
         notes=(*evaluation.notes, *notes, *_empty_plates(screen, evaluation)),
     )
     return Judged(predictions, names, evaluation)
+
+
+def conduct_of(predictions: Predictions, screen: Screen, target: str) -> Conduct:
+    """What was done to predict these rows, all of which count."""
+    return Conduct(
+        unit="site" if predictions.per_site else "well",
+        target=target,
+        classes=len(predictions.classes),
+        controls=int((~may_be_treated(predictions.ids["role"])).sum()),
+        channels=len(screen.channels),
+        experiments=frozenset(map(str, predictions.ids["experiment"].tolist())),
+        transductive=predictions.transductive,
+    )
 
 
 def well_truth(predictions: Predictions, screen: Screen, target: str) -> NDArray[Any]:
@@ -200,20 +211,6 @@ def well_truth(predictions: Predictions, screen: Screen, target: str) -> NDArray
             "these predictions are of another screen"
         )
     return np.array([by_well[well] for well in wells], dtype=object)
-
-
-def take_rows(predictions: Predictions, rows: NDArray[np.int64]) -> Predictions:
-    """The predictions of these rows alone, in this order."""
-    raw, embeddings = predictions.raw_scores, predictions.embeddings
-    return replace(
-        predictions,
-        ids={name: column[rows] for name, column in predictions.ids.items()},
-        scores=predictions.scores[rows],
-        raw_scores=None if raw is None else raw[rows],
-        stages={stage: labels[rows] for stage, labels in predictions.stages.items()},
-        embeddings=None if embeddings is None else embeddings[rows],
-        facts={name: column[rows] for name, column in predictions.facts.items()},
-    )
 
 
 def _empty_plates(screen: Screen, evaluation: Evaluation) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deepnoise.evaluation import predicted_screen, well_truth
+from deepnoise.evaluation import conduct_of, predicted_screen, well_truth
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import OutputError, PredictionsError
 from deepnoise_core.data.files import refuse_taken, replace_file
@@ -22,7 +22,7 @@ from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plate_format import well_name
 from deepnoise_core.data.prediction_table import FEATURE, METADATA, read_predictions, to_frame
 from deepnoise_core.data.treatments import may_be_treated
-from deepnoise_core.evaluation.protocols import Conduct, Protocol, protocol_of
+from deepnoise_core.evaluation.protocols import Protocol, protocol_of
 from deepnoise_registry.catalogue import Catalogue
 
 KEY = "deepnoise"
@@ -100,22 +100,12 @@ def profile_frame(predictions: Predictions, perturbations: NDArray[Any]) -> pl.D
 
 def _protocol(predictions: Predictions, screen: Screen, target: str) -> Protocol:
     """The rules that figures of the rows whose labels the model never saw would keep."""
-    treated = may_be_treated(predictions.ids["role"])
-    unseen = predictions.ids["part"] == "test"
-    if not unseen.any():
+    counted = predictions.ids["part"] == "test"
+    if not predictions.per_site:
+        counted &= may_be_treated(predictions.ids["role"])
+    if not counted.any():
         return Protocol.CUSTOM
-    per_site = predictions.per_site
-    return protocol_of(
-        Conduct(
-            unit="site" if per_site else "well",
-            target=target,
-            classes=len(predictions.classes),
-            controls=int((unseen & ~treated).sum()) if per_site else 0,
-            channels=len(screen.channels),
-            experiments=np.unique(predictions.ids["experiment"][unseen].astype(str)).tolist(),
-            transductive=predictions.transductive,
-        )
-    )
+    return protocol_of(conduct_of(predictions.take(np.flatnonzero(counted)), screen, target))
 
 
 def _require_embeddings(predictions: Predictions, record: Mapping[str, Any], path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from deepnoise_core.contracts import Kind, Screen
 from deepnoise_core.contracts.errors import DeepnoiseError, ScreenError
 from deepnoise_core.contracts.protocols import Reader, RemoteReader
+from deepnoise_core.data.paths import is_url
 from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.recipe import ComponentReference
@@ -29,7 +30,7 @@ def open_screen(place: Path | str, catalogue: Catalogue, reader: ComponentRefere
         ScreenError: the path does not exist, its metadata are malformed, several readers recognise it, or none
             does; then it says what each of them missed.
     """
-    if isinstance(place, str) and "://" in place:
+    if isinstance(place, str) and is_url(place):
         return _open_url(place, catalogue, reader)
     path = Path(place)
     if not path.exists():

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import deepnoise as dn
-from deepnoise.evaluation import evaluate_predictions, take_rows
+from deepnoise.evaluation import evaluate_predictions
 from deepnoise.model import Model
 from deepnoise_core.contracts import Predictions, Screen, Stage
 from deepnoise_core.contracts.errors import ModelError, PredictionsError
@@ -170,7 +170,7 @@ def test_an_ensemble_predicts_no_sites_and_has_no_temperature(tiny_run: Path, sc
 
 
 def of_row(predictions: Predictions, rows: NDArray[np.int64], **columns: Any) -> Predictions:
-    taken = take_rows(predictions, rows)
+    taken = predictions.take(rows)
     return replace(taken, ids={**taken.ids, **columns})
 
 
@@ -187,7 +187,7 @@ def test_bad_predictions_are_one_message_each(predictions: Predictions, screen: 
     with pytest.raises(PredictionsError, match="lacks 1 of the 1 predicted wells, such as X-01_1_B02"):
         evaluate_predictions(strange, screen, "perturbation")
     with pytest.raises(PredictionsError, match="no well that the model was not trained on has a 'perturbation'"):
-        evaluate_predictions(take_rows(predictions, held_out[:0]), screen, "perturbation")
+        evaluate_predictions(predictions.take(held_out[:0]), screen, "perturbation")
 
 
 def test_what_is_left_out_is_counted(predictions: Predictions, screen: Screen) -> None:
@@ -208,12 +208,12 @@ def test_what_is_left_out_is_counted(predictions: Predictions, screen: Screen) -
     evaluation = evaluate_predictions(predictions, relabelled, "perturbation")
     assert (evaluation.wells, evaluation.unlabelled, evaluation.unseen_class) == (10, 1, 1)
     without = predictions.ids["plate"] != predictions.ids["plate"][held_out[0]]
-    fewer = evaluate_predictions(take_rows(predictions, np.flatnonzero(without)), screen, "perturbation")
+    fewer = evaluate_predictions(predictions.take(np.flatnonzero(without)), screen, "perturbation")
     assert any("1 plates without a well that counts: 'RPE-02/" in note for note in fewer.notes)
 
 
 def test_figures_of_validation_wells_say_so(predictions: Predictions, screen: Screen) -> None:
     rows = np.flatnonzero(predictions.ids["part"] == "validation")
-    notes = evaluate_predictions(take_rows(predictions, rows), screen, "perturbation").notes
+    notes = evaluate_predictions(predictions.take(rows), screen, "perturbation").notes
     assert any("by which the epoch was selected" in note for note in notes)
     assert any("fitted on these very wells" in note for note in notes)

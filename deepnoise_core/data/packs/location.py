@@ -9,6 +9,7 @@ from typing import Any
 import tensorstore as ts
 
 from deepnoise_core.contracts.errors import ScreenError
+from deepnoise_core.data.paths import is_url
 
 _MAX_BYTES = 4 * 1024**3
 
@@ -51,11 +52,6 @@ class Location:
         if found.state != "value":
             raise ScreenError(f"{place}: not found; check the URL, or copy the pack again")
         return bytes(found.value)
-
-
-def is_url(name: str) -> bool:
-    """Whether a name is a URL rather than a path."""
-    return "://" in name
 
 
 def _read_file(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""The plates of predictions one after the other, and the stage `assigned` that comes of them."""
+"""Which wells and plates take part in a step that knows plates, and the stage `assigned` that comes of it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from deepnoise_core.data.plates.restriction import check_scores
 from deepnoise_core.data.scores import best_class
 
 
+def bound_wells(predictions: Predictions, design: PlateDesign) -> NDArray[np.bool_]:
+    """Whether each well takes part, bool [N]: not if it excludes every class, as controls do, or is not bound."""
+    named: NDArray[np.bool_] = best_class(predictions.scores) != UNASSIGNED
+    return named & design.binds(predictions.ids["role"])
+
+
 def bound_plates(predictions: Predictions, design: PlateDesign) -> Iterator[tuple[NDArray[np.int64], str]]:
     """Rows of each plate, and its name for messages.
 
-    Wells that exclude every class, as controls do, and wells that the design does not bind stay out.
+    Wells that take no part stay out.
 
     Raises:
         AssignmentError: a score is not a number, or a plate has a well twice.
     """
-    rows = np.flatnonzero(_bound(predictions, design))
+    rows = np.flatnonzero(bound_wells(predictions, design))
     well, experiment, plate = (predictions.ids[name][rows] for name in ("well_id", "experiment", "plate"))
     check_scores(predictions.scores[rows], experiment, plate)
     check_wells(well, experiment, plate)
@@ -53,7 +59,7 @@ def assigned(
 ) -> Predictions:
     """Stage `assigned`; says that the step used whole plates, and how many labels it changed."""
     changed = int(np.count_nonzero(labels != before_assignment(predictions)))
-    note = f"{step} changed {changed} of {_bound(predictions, design).sum()} labels"
+    note = f"{step} changed {changed} of {bound_wells(predictions, design).sum()} labels"
     return predictions.with_stage(
         Stage.ASSIGNED,
         labels,
@@ -61,8 +67,3 @@ def assigned(
         notes=(*predictions.notes, *notes, note),
         **changes,
     )
-
-
-def _bound(predictions: Predictions, design: PlateDesign) -> NDArray[np.bool_]:
-    bound: NDArray[np.bool_] = best_class(predictions.scores) != UNASSIGNED
-    return bound & design.binds(predictions.ids["role"])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from deepnoise_core.contracts import UNASSIGNED, PlateDesign, Predictions, Stage
+from deepnoise_core.contracts import PlateDesign, Predictions
 from deepnoise_core.data.plates import assign_plates
-from deepnoise_core.data.scores import best_class, log_probabilities
+from deepnoise_core.data.scores import log_probabilities
 from deepnoise_core.data.wells import require_wells
+from deepnoise_plugins.plates.by_plate import assigned, before_assignment, bound_wells, unchanged
 from deepnoise_plugins.plates.options import BalancedOptions
 
 
@@ -30,13 +29,11 @@ class PlateBalanced:
             AssignmentError: a plate has too many wells, a well twice, or no solution; or a score is not a number.
         """
         predictions = require_wells(predictions, "plate-balanced")
-        before = predictions.stages.get(Stage.GROUP, predictions.stages[Stage.RAW])
         capacity = self.options.capacity or design.limit
         if capacity is None:
-            note = "classes repeat on training plates, so one-to-one assignment does not apply"
-            return predictions.with_stage(Stage.ASSIGNED, before, notes=(*predictions.notes, note))
-        labels, ids = before.copy(), predictions.ids
-        bound = (best_class(predictions.scores) != UNASSIGNED) & design.binds(ids["role"])
+            return unchanged(predictions, "one-to-one assignment")
+        labels, ids = before_assignment(predictions).copy(), predictions.ids
+        bound = bound_wells(predictions, design)
         labels[bound] = assign_plates(
             log_probabilities(predictions.scores[bound]),
             experiment=ids["experiment"][bound],
@@ -45,10 +42,4 @@ class PlateBalanced:
             capacity=capacity,
             unassigned_score=self.options.unassigned_score,
         ).labels
-        changed = int(np.count_nonzero(labels != before))
-        return predictions.with_stage(
-            Stage.ASSIGNED,
-            labels,
-            transductive=(*predictions.transductive, "plate assignment"),
-            notes=(*predictions.notes, f"plate assignment changed {changed} of {bound.sum()} labels"),
-        )
+        return assigned(predictions, design, labels, "plate assignment")

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise_core.contracts import UNASSIGNED, PlateDesign, Predictions, Stage
+from deepnoise_core.contracts import PlateDesign, Predictions, Stage
 from deepnoise_core.data.plates import UNKNOWN_GROUP, PlateGroups, check_wells, find_design_groups, restrict
 from deepnoise_core.data.scores import best_class
 from deepnoise_core.data.wells import require_wells
+from deepnoise_plugins.plates.by_plate import bound_wells
 from deepnoise_plugins.plates.options import GroupOptions
 
 
@@ -39,7 +40,7 @@ class PlateGroup:
         if obstacle:
             labels, notes = predictions.stages[Stage.RAW], (*predictions.notes, obstacle)
             return predictions.with_stage(Stage.GROUP, labels, notes=notes)
-        heard = (best_class(predictions.scores) != UNASSIGNED) & design.binds(predictions.ids["role"])
+        heard = bound_wells(predictions, design)
         experiment, plate = (predictions.ids[name][heard] for name in ("experiment", "plate"))
         check_wells(predictions.ids["well_id"][heard], experiment, plate)
         found = find_design_groups(

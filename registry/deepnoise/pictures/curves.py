@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from deepnoise_core.engine.observation import LOSS
+from deepnoise_core.engine.observation import LOSS, loss_names
 
 
 def draw_curves(metrics: Path, out: Path, *, title: str) -> None:
@@ -32,7 +32,7 @@ def draw_curves(metrics: Path, out: Path, *, title: str) -> None:
 
 def _draw_losses(axes: Axes, records: list[dict[str, float]]) -> None:
     epochs = [record["epoch"] for record in records]
-    for name in dict.fromkeys(name for record in records for name in record if name.startswith(LOSS)):
+    for name in loss_names(records):
         values = [record.get(name, math.nan) for record in records]
         axes.plot(epochs, values, label=f"train {name.removeprefix(LOSS).replace('_', ' ')}")
     if "validation_loss" in records[0]:

@@ -30,6 +30,7 @@ from deepnoise.reports.wells import Wells, flips, in_need_of_a_look, wells_of
 from deepnoise.saliency import channel_saliency
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, PredictionsError
+from deepnoise_core.data.plates import plates_of
 from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.engine.observation import Observer
 from deepnoise_registry.catalogue import Catalogue
@@ -120,10 +121,8 @@ def _sites(screen: Screen, wells: Wells) -> list[NDArray[np.int64]]:
 
 
 def _quality(wells: Wells, sites: Sequence[NDArray[np.int64]], thumbnails: Thumbnails, screen: Screen) -> Quality:
-    members: dict[tuple[str, str], list[int]] = {}
-    for well, place in enumerate(zip(wells.ids["experiment"], wells.ids["plate"], strict=True)):
-        members.setdefault(place, []).append(well)
-    plates = [np.array(own, dtype=np.int64) for own in members.values()]
+    experiments = plates_of(wells.ids["experiment"], wells.ids["plate"]).values()
+    plates = [own for of_experiment in experiments for own in of_experiment.values()]
     counts = [len(rows) for rows in sites]
     return quality(counts, plates, thumbnails.brightness, screen.channels, thumbnails.faults)
 

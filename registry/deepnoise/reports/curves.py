@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from deepnoise.reports.chart import Axis, Dot, Line, chart
 from deepnoise.reports.section import Section, fragment
-from deepnoise_core.engine.observation import LOSS
+from deepnoise_core.engine.observation import LOSS, loss_names
 
 _SPOKEN = "{name} from {first:.3g} to {last:.3g}"
 Record = Mapping[str, float]
@@ -24,7 +24,7 @@ def curves(records: Sequence[Record], best_epoch: int | None) -> Section:
     """
     losses = [
         _line(name, f"train {name.removeprefix(LOSS).replace('_', ' ')}", records, kind)
-        for kind, name in enumerate(_losses(records))
+        for kind, name in enumerate(loss_names(records))
     ]
     validation = _line("validation_loss", "validation cross entropy, by well", records, "reference")
     losses += [validation] if validation.points else []
@@ -41,10 +41,6 @@ def curves(records: Sequence[Record], best_epoch: int | None) -> Section:
             epochs=len(records),
         ),
     )
-
-
-def _losses(records: Iterable[Record]) -> list[str]:
-    return list(dict.fromkeys(name for record in records for name in record if name.startswith(LOSS)))
 
 
 def _line(key: str, name: str, records: Iterable[Record], kind: int | str) -> Line:

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from deepnoise.cards import CARD, read_card
-from deepnoise.evaluation import judge, predicted_screen, well_truth
+from deepnoise.evaluation import is_at_hand, judge, predicted_screen, well_truth
 from deepnoise.series import RECORD as SERIES
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
@@ -134,7 +134,7 @@ def _of_predictions(path: Path, folder: Path, catalogue: Catalogue, screen: Scre
 
 def _screen(folder: Path, provenance: Mapping[str, Any], catalogue: Catalogue) -> tuple[Screen | None, list[str]]:
     source = str(provenance["screen"])
-    if "://" in source or Path(source).exists():
+    if is_at_hand(source):
         return predicted_screen(folder, provenance, catalogue), []
     note = (
         f"The screen {source} is no longer there, so this report shows neither images nor accuracy. Name its "

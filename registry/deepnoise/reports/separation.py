@@ -5,28 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from deepnoise.disentanglement_text import TITLES
 from deepnoise.reports.chart import Axis, Dot, Line, chart
 from deepnoise.reports.section import Section, fragment
 
-_NAMES = {
-    "perturbation_probe": "Perturbation told across experiments (linear probe)",
-    "retrieval_map": "Replicate retrieval (mAP)",
-    "neighbour_any": "Nearest neighbour is a replicate",
-    "neighbour_nsb": "the same, from another experiment",
-    "neighbour_nsbp": "the same, also from another position",
-    "perturbation_r2": "Variance explained by perturbations",
-    "label_silhouette": "Silhouette of perturbations",
-    "experiment_probe": "Experiment told (linear probe)",
-    "plate_probe": "Plate told (linear probe)",
-    "position_probe": "Well position told (linear probe)",
-    "experiment_neighbour": "Nearest neighbour of the same experiment",
-    "plate_neighbour": "Nearest neighbour of the same plate",
-    "position_neighbour": "Nearest neighbour of the same position",
-    "component_regression": "Variance explained by experiments (PCR)",
-    "kbet": "kBET acceptance",
-    "ilisi": "iLISI, mixing of experiments",
-    "batch_silhouette": "Silhouette of experiments, 1 is mixed",
-}
 _LOWEST = -0.05
 
 Measured = Mapping[str, Any]
@@ -88,7 +70,7 @@ def _rows(
     for key, figure in first.items():
         if figure["axis"] == axis:
             yield {
-                "name": _NAMES.get(key, key.replace("_", " ").capitalize()),
+                "name": TITLES[key],
                 "null": figure["null"],
                 "ideal": figure["ideal"],
                 "own": [one["figures"][key] for one in embeddings.values()],

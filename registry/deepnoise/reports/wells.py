@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise.reports.palette import NOTHING, Kind, steps_of, top_of
-from deepnoise_core.contracts import Predictions
+from deepnoise_core.contracts import ID_COLUMNS, Predictions
 from deepnoise_core.contracts.predictions import UNASSIGNED
 from deepnoise_core.data.scores import confidence
-
-_COLUMNS = ("experiment", "plate", "well", "well_id", "cell_type", "role")
 
 RIGHT, WRONG = Kind("right", "named rightly"), Kind("wrong", "named wrongly", "cross")
 KEPT, CHANGED = Kind("pale", "label kept"), Kind("other", "label changed", "dot")
@@ -66,7 +64,7 @@ def wells_of(predictions: Predictions, truth: NDArray[Any] | None) -> Wells:
     named = predictions.unrestricted.max(axis=1, initial=-np.inf) > -np.inf
     part = predictions.ids.get("part", np.full(len(predictions), "test"))
     return Wells(
-        ids={name: predictions.ids[name] for name in _COLUMNS} | {"part": part},
+        ids={name: predictions.ids[name] for name in ID_COLUMNS} | {"part": part},
         classes=predictions.classes,
         labels={stage.value: labels for stage, labels in predictions.stages.items()},
         truth=np.array([index.get(name, UNASSIGNED) for name in names], dtype=np.int64),
