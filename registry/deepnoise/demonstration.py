@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from deepnoise.model import load_model
 from deepnoise.pictures.montage import draw_montage
 from deepnoise.pictures.plate_map import draw_plate_maps
 from deepnoise.prediction import write_folder
+from deepnoise.reports.page import write_report
 from deepnoise.simulation import simulated_screen, write_simulated
 from deepnoise.training import train_run
 from deepnoise_core.contracts import Predictions, Screen, Stage
@@ -29,6 +30,7 @@ from deepnoise_core.engine.observation import Observer
 from deepnoise_core.evaluation.accuracy import Evaluation
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.reading import read_recipe
+from deepnoise_registry.screens import open_screen
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,17 @@ CONTENDERS = (
 )
 """From nothing to the recipe as it is, one ingredient at a time."""
 
+REPORT = "report.html"
+"""Name of the page about the last contender."""
+
 
 def demonstrate(
     out: Path, preset: str, seeds: Iterable[int], *, device: DeviceName, observer: Observer
 ) -> list[Demonstration]:
     """Simulate, train and predict each contender with each seed.
 
-    Writes the screen of the first seed as images, a run with predictions, curves and plate maps of each, and
-    all figures as `accuracy.json`.
+    Writes a run with predictions, curves and plate maps of each, and all figures as `accuracy.json`. Of the first
+    seed it also writes the screen as images, and the report of the last contender.
 
     Args:
         out: folder to write; must not hold anything.
@@ -96,7 +101,7 @@ def demonstrate(
             f"simulated {len(screen):,} sites with seed {seed} in {time.perf_counter() - started:.0f} s"
         )
         if number == 0:
-            write_simulated(screen, out / "screen", observer)
+            screen = _written(screen, out / "screen", catalogue, observer)
             draw_montage(screen, out / "sites.png")
         for contender in CONTENDERS:
             observer.note(f"\n{contender.name}")
@@ -105,6 +110,8 @@ def demonstrate(
                 contender, preset, seed, screen, folder / contender.folder, catalogue, device, observer
             )
             shown.append(Demonstration(contender, seed, evaluation, time.perf_counter() - started))
+        if number == 0:
+            write_report(folder / CONTENDERS[-1].folder, out / REPORT, catalogue, observer=observer)
     replace_file(out / "accuracy.json", json.dumps([one.as_dict() for one in shown], indent=2))
     return shown
 
@@ -130,8 +137,9 @@ def print_demonstration(shown: Sequence[Demonstration], out: Path) -> None:
     for line in notes_of(last):
         print_note(line)
     print_note(
-        f"look at {out}/sites.png, {out}/deepnoise/curves.png and {out}/deepnoise/predictions/plates/; "
-        f"the screen is in {out}/screen, the figures are in {out}/accuracy.json"
+        f"open {out / REPORT} in a browser; look at {out}/sites.png, {out}/deepnoise/curves.png and "
+        f"{out}/deepnoise/predictions/plates/; the screen is in {out}/screen, "
+        f"the figures are in {out}/accuracy.json"
     )
 
 
@@ -140,6 +148,16 @@ def _mean_row(contender: Contender, shown: Sequence[Demonstration]) -> list[str]
     means = [np.mean([one.evaluation.stages[stage].accuracy for one in own]) for stage in Stage]
     chance = own[0].evaluation.chance
     return [contender.name, "mean", *(percent(float(mean)) for mean in means), percent(chance), ""]
+
+
+def _written(screen: Screen, out: Path, catalogue: Catalogue, observer: Observer) -> Screen:
+    """The screen with its images in memory, known by the folder that it was written to.
+
+    What is predicted of it can then be evaluated and reported later.
+    """
+    write_simulated(screen, out, observer)
+    written = open_screen(out, catalogue)
+    return replace(screen, source=written.source, reader=written.reader)
 
 
 def _train_and_predict(

@@ -14,6 +14,7 @@ def test_the_demo_ends_with_its_table_and_its_folder(deepnoise: Run, tmp_path: P
     for word in ("raw", "group", "assigned", "chance", "mean teacher", "supervised", "8.3 %"):
         assert word in done.stdout
     for name in (
+        "report.html",
         "sites.png",
         "screen/metadata.csv",
         "deepnoise/curves.png",
@@ -30,3 +31,10 @@ def test_the_demo_ends_with_its_table_and_its_folder(deepnoise: Run, tmp_path: P
         *(("supervised", 1), ("supervised", 1), ("mean teacher", 1)),
     ]
     assert all(0 <= one[stage] <= 1 for one in figures for stage in ("raw", "group", "assigned"))
+    assert "Of these" in (tmp_path / "demo" / "report.html").read_text()
+
+    predicted = tmp_path / "demo" / "deepnoise" / "predictions"
+    again = deepnoise("evaluate", predicted, "--json")
+    assert again.returncode == 0, again.stderr
+    stages = json.loads(again.stdout)["stages"]
+    assert [stages[stage]["accuracy"] for stage in stages] == [figures[2][stage] for stage in stages]
