@@ -25,6 +25,7 @@ from deepnoise.simulation import simulated_screen, write_simulated
 from deepnoise.training import train_run
 from deepnoise_core.contracts import Predictions, Screen, Stage
 from deepnoise_core.data.files import refuse_taken, replace_file
+from deepnoise_core.data.simulator import SimulatedScreen
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.evaluation.accuracy import Evaluation
@@ -96,12 +97,13 @@ def demonstrate(
     for number, seed in enumerate(seeds):
         folder = out if number == 0 else out / f"seed-{seed}"
         started = time.perf_counter()
-        screen = simulated_screen(preset, seed=seed, observer=observer)
+        simulated = simulated_screen(preset, seed=seed, observer=observer)
+        screen: Screen = simulated
         observer.note(
-            f"simulated {len(screen):,} sites with seed {seed} in {time.perf_counter() - started:.0f} s"
+            f"simulated {len(simulated):,} sites with seed {seed} in {time.perf_counter() - started:.0f} s"
         )
         if number == 0:
-            screen = _written(screen, out / "screen", catalogue, observer)
+            screen = _written(simulated, out / "screen", catalogue, observer)
             draw_montage(screen, out / "sites.png")
         for contender in CONTENDERS:
             observer.note(f"\n{contender.name}")
@@ -150,7 +152,7 @@ def _mean_row(contender: Contender, shown: Sequence[Demonstration]) -> list[str]
     return [contender.name, "mean", *(percent(float(mean)) for mean in means), percent(chance), ""]
 
 
-def _written(screen: Screen, out: Path, catalogue: Catalogue, observer: Observer) -> Screen:
+def _written(screen: SimulatedScreen, out: Path, catalogue: Catalogue, observer: Observer) -> Screen:
     """The screen with its images in memory, known by the folder that it was written to.
 
     What is predicted of it can then be evaluated and reported later.
