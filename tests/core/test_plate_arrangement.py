@@ -45,7 +45,9 @@ def test_evidence_is_softmax_of_what_the_plate_does_not_explain(seed: int, some_
     spread = np.sqrt(np.nanmean(left**2, axis=1, keepdims=True))
     left /= np.where(spread == 0, 1, spread)  # A well that may hold one class alone is at its own level there.
     left -= np.nanmean(left, axis=0)
-    left /= np.maximum(np.sqrt(np.nanmean(left**2, axis=1, keepdims=True)), 1e-3)
+    wells = np.isfinite(left).sum(axis=0)
+    own = np.nan_to_num(np.nansum(left**2, axis=0))
+    left /= np.sqrt(np.maximum((own + 5 * np.nanmean(left**2)) / (wells + 5), 1e-6))
     for row in range(5):
         for number, group in enumerate(GROUPS):
             wanted[row, number] = np.nansum(np.exp(left[row, sorted(group)]))

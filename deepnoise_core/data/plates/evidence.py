@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from deepnoise_core.contracts.errors import AssignmentError
 
 EvidenceKind = Literal["mass", "likelihood"]
 """How much a well counts for a group: its probability there, or the logarithm of that."""
 
 _LEAST = 1e-12
 _LEAST_SPREAD = 1e-3
+_PRIOR_WELLS = 5
 
 
 def group_evidence(
@@ -22,10 +25,11 @@ def group_evidence(
 ) -> NDArray[np.float64]:
     """Evidence of each well of one plate for each group, float64 [n, G]; 0 from wells that exclude all classes.
 
-    A score that a class has all over the plate says nothing of single wells: it is how plate and network bend
-    it, and is taken off. The price is a part of what weak scores tell, since a class that is on the plate raises
-    its mean too; a single well tells nothing. Scores of a well are taken in units of their own spread, before
-    and after, so that it does not matter how sure a network is of itself.
+    A score that a class has all over the plate, and how far it ranges there, say nothing of single wells: it is
+    how plate and network bend it. So wells are standardized, in whatever unit a network is sure of itself, and
+    then the classes over the plate, whose spread is moderated towards that of all classes as in limma (Smyth
+    2004, doi 10.2202/1544-6115.1027) since few wells measure it badly. The price is a part of what weak scores
+    tell, since a class that is on the plate raises its mean and spread too; a single well tells nothing.
 
     Args:
         scores: logits or log-probabilities of n wells over K classes, [n, K]; -inf excludes a class.
@@ -35,13 +39,15 @@ def group_evidence(
             often, in 71 and 70 % of simulated experiments with a raw accuracy of 1.4 %, and in 97 % with one of
             5 %; a mass is bounded, so that no well decides alone.
     """
+    if kind not in get_args(EvidenceKind):
+        raise AssignmentError(f"evidence must be {' or '.join(get_args(EvidenceKind))}, not {kind!r}")
     excluded = scores == -np.inf
     excluded = excluded if excluded.any() else None
     levels = scores.copy() if excluded is None else np.where(excluded, 0, scores)
     _centre(levels, excluded, axis=1)
-    _scale(levels, excluded, least=np.finfo(levels.dtype).tiny)
+    levels /= np.maximum(_root_mean_square(levels, excluded), np.finfo(levels.dtype).tiny)
     _centre(levels, excluded, axis=0)
-    _scale(levels, excluded, least=_LEAST_SPREAD)
+    levels /= np.maximum(_moderated_spread(levels, excluded), _LEAST_SPREAD)
     levels -= levels.max(axis=1, keepdims=True, initial=-np.inf)
     weights = np.exp(levels, out=levels)
     if excluded is not None:
@@ -69,10 +75,19 @@ def _centre(levels: NDArray[Any], excluded: NDArray[np.bool_] | None, axis: int)
         levels[excluded] = 0
 
 
-def _scale(levels: NDArray[Any], excluded: NDArray[np.bool_] | None, least: float) -> None:
-    """Bring the levels of each well to a root mean square of 1, unless it is below `least`."""
-    squares = np.einsum("ij,ij->i", levels, levels)[:, None] / _count(levels, excluded, axis=1)
-    levels /= np.maximum(np.sqrt(squares), least).astype(levels.dtype)
+def _moderated_spread(levels: NDArray[Any], excluded: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """Standard deviation of each class over wells, [1, K], as if some more wells had that of all classes."""
+    squares = np.einsum("ij,ij->j", levels, levels)[None]
+    wells = _count(levels, excluded, axis=0)
+    known = levels.size - (0 if excluded is None else np.count_nonzero(excluded))
+    of_all = squares.sum() / max(known, 1)
+    return np.sqrt((squares + _PRIOR_WELLS * of_all) / (wells + _PRIOR_WELLS)).astype(levels.dtype)
+
+
+def _root_mean_square(levels: NDArray[Any], excluded: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """Of each well, [n, 1]."""
+    squares = np.einsum("ij,ij->i", levels, levels)[:, None]
+    return np.sqrt(squares / _count(levels, excluded, axis=1)).astype(levels.dtype)
 
 
 def _count(levels: NDArray[Any], excluded: NDArray[np.bool_] | None, axis: int) -> Any:
