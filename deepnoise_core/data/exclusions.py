@@ -9,7 +9,7 @@ import polars as pl
 
 from deepnoise_core.contracts.errors import ScreenError
 from deepnoise_core.contracts.screens import Screen
-from deepnoise_core.data.files import refuse_taken, replace_file
+from deepnoise_core.data.files import refuse_taken_file, replace_file
 from deepnoise_core.data.names import did_you_mean
 from deepnoise_core.data.tables import read_csv
 
@@ -27,7 +27,7 @@ def write_exclusions(path: Path, reasons: Mapping[str, str]) -> None:
     Raises:
         OutputError: the file exists or cannot be written.
     """
-    refuse_taken(path, "a list of excluded sites")
+    refuse_taken_file(path, "a list of excluded sites")
     lines = [" ".join(reason.split()) for reason in reasons.values()]
     table = pl.DataFrame({"site_id": list(reasons), "reason": lines}, schema=dict.fromkeys(_COLUMNS, pl.String))
     replace_file(path, table.write_csv())

@@ -14,9 +14,21 @@ from deepnoise_core.contracts.errors import OutputError
 
 
 def refuse_taken(path: Path, what: str) -> None:
-    """Raise OutputError where the path already holds something."""
+    """Raise OutputError where the path already holds something, or would lie within a file."""
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         raise OutputError(f"{path} already exists; {what} is never overwritten: name another path or remove it")
+    above = next(one for one in path.absolute().parents if one.exists())
+    if not above.is_dir():
+        raise OutputError(f"{path} cannot be written: {above} is no folder; name another path")
+
+
+def refuse_taken_file(path: Path, what: str) -> None:
+    """As `refuse_taken`, of a single file: no folder is made for it."""
+    refuse_taken(path, what)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder, but {what} is one file; name a file, which may lie in it")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path.parent}: there is no such folder to write {what} to; make it first")
 
 
 @contextmanager

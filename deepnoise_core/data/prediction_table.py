@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +21,7 @@ from deepnoise_core.contracts.predictions import UNASSIGNED, Predictions, Stage
 from deepnoise_core.data.files import fresh_folder, replace_file, sha256_of
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.scores import confidence, margin
+from deepnoise_core.data.soundness import require_sound
 
 TABLE = "predictions.parquet"
 EMBEDDINGS = "embeddings.parquet"
@@ -27,6 +29,8 @@ SCORES = "scores.safetensors"
 RECORD = "predictions.json"
 FEATURE = "Image_DeepNoise_{:04d}"
 """Name of an embedding column, numbered from 1; pycytominer takes it for an image feature."""
+FORMAT: Literal[1] = 1
+"""Of the folder; a later one may hold what this version cannot read."""
 METADATA = "Metadata_"
 """Prefix of the other columns beside embeddings, as in pycytominer."""
 
@@ -70,8 +74,9 @@ def write_predictions(predictions: Predictions, out: Path, *, provenance: Mappin
 
     Raises:
         OutputError: the folder is taken or cannot be written.
-        PredictionsError: the columns do not make a table.
+        PredictionsError: the columns do not make a table, or the predictions are not sound.
     """
+    require_sound(predictions)
     arrays: dict[str, NDArray[Any]] = {"scores": predictions.scores}
     if predictions.raw_scores is not None:
         arrays["raw_scores"] = predictions.raw_scores
@@ -98,7 +103,8 @@ def read_predictions(path: Path) -> tuple[Predictions, dict[str, Any]]:
     """Read a folder of predictions exactly as they were written, and their provenance.
 
     Raises:
-        PredictionsError: a file is missing, malformed, or differs from its recorded hash.
+        PredictionsError: a file is missing, malformed, of another format, or differs from its recorded hash; or
+            the predictions are not sound.
     """
     record = _read_record(path)
     for name, expected in record.sha256.items():
@@ -107,28 +113,35 @@ def read_predictions(path: Path) -> tuple[Predictions, dict[str, Any]]:
             raise PredictionsError(f"{path}: {name} is missing; predict again, or copy the folder again")
         if sha256_of(file) != expected:
             raise PredictionsError(f"{file}: was changed since it was written (sha256); predict again")
-    try:
+    with _reading(path / TABLE):
         table = pl.read_parquet(io.BytesIO((path / TABLE).read_bytes()))
+        ids, facts = (_columns(table, dtypes) for dtypes in (record.ids, record.facts))
+    with _reading(path / SCORES):
         arrays = load((path / SCORES).read_bytes())
-        predictions = Predictions(
-            ids={name: table[name].to_numpy().astype(dtype) for name, dtype in record.ids.items()},
-            classes=record.classes,
-            scores=arrays["scores"],
-            raw_scores=arrays.get("raw_scores"),
-            stages={stage: arrays[_stage_name(stage)] for stage in Stage if _stage_name(stage) in arrays},
-            embeddings=_read_embeddings(path) if EMBEDDINGS in record.sha256 else None,
-            transductive=record.transductive,
-            notes=record.notes,
-            temperature=record.temperature,
-            facts={name: table[name].to_numpy().astype(dtype) for name, dtype in record.facts.items()},
-        )
-    except (KeyError, TypeError, ValueError, OSError, SafetensorError, pl.exceptions.PolarsError) as error:
-        raise PredictionsError(f"{path}: is malformed ({error!r}); predict again") from error
-    if predictions.scores.shape != (table.height, len(record.classes)):
+        scores = arrays["scores"]
+    with _reading(path / EMBEDDINGS):
+        embeddings = _read_embeddings(path) if EMBEDDINGS in record.sha256 else None
+    predictions = Predictions(
+        ids=ids,
+        classes=record.classes,
+        scores=scores,
+        raw_scores=arrays.get("raw_scores"),
+        stages={stage: arrays[_stage_name(stage)] for stage in Stage if _stage_name(stage) in arrays},
+        embeddings=embeddings,
+        transductive=record.transductive,
+        notes=record.notes,
+        temperature=record.temperature,
+        facts=facts,
+    )
+    if scores.shape != (table.height, len(record.classes)):
         raise PredictionsError(
-            f"{path}: {SCORES} holds {predictions.scores.shape} scores, but {TABLE} has {table.height} rows and "
-            f"{RECORD} {len(record.classes)} classes; predict again"
+            f"{path}: {SCORES} holds {scores.shape} scores, but {TABLE} has {table.height} rows and {RECORD} "
+            f"{len(record.classes)} classes; predict again"
         )
+    try:
+        require_sound(predictions)
+    except PredictionsError as error:
+        raise PredictionsError(f"{path}: {error}") from error
     return predictions, record.provenance
 
 
@@ -137,13 +150,13 @@ class _Record(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[1] = 1
+    format: Literal[1] = FORMAT
     classes: tuple[str, ...]
     ids: dict[str, str]
     facts: dict[str, str]
     transductive: tuple[str, ...]
     notes: tuple[str, ...]
-    temperature: Annotated[float, Field(gt=0)] | None = None
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     provenance: dict[str, Any]
     sha256: dict[str, str]
 
@@ -157,8 +170,25 @@ def _read_record(path: Path) -> _Record:
         raise PredictionsError(f"{path / RECORD}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"] == ("format",):
+            raise PredictionsError(
+                f"{path / RECORD}: is of format {first['input']}, and this deepnoise reads format {FORMAT}; "
+                "update deepnoise, or predict again"
+            ) from error
         field = ".".join(str(part) for part in first["loc"]) or "the file"
         raise PredictionsError(f"{path / RECORD}: {field}: {first['msg']}; predict again") from error
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, OSError, SafetensorError, pl.exceptions.PolarsError) as error:
+        raise PredictionsError(f"{file}: is malformed ({error}); predict again") from error
+
+
+def _columns(table: pl.DataFrame, dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    return {name: table[name].to_numpy().astype(dtype) for name, dtype in dtypes.items()}
 
 
 def _stage_name(stage: Stage) -> str:

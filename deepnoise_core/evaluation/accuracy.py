@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.contracts.predictions import UNASSIGNED, Predictions, Stage
-from deepnoise_core.data.names import natural_key, some_of
+from deepnoise_core.data.names import natural_key
+from deepnoise_core.data.soundness import require_countable
 from deepnoise_core.evaluation.calibration import Calibration, calibration
 from deepnoise_core.evaluation.flips import Flips, flips_by_stage
 from deepnoise_core.evaluation.intervals import Interval, experiment_interval
@@ -105,7 +106,7 @@ def accuracy_by_stage(
     Raises:
         PredictionsError: the truth is not of N rows, a row comes twice, or a score is not a number.
     """
-    _require_sound(predictions)
+    require_countable(predictions)
     names = _aligned(truth, predictions)
     index = {name: number for number, name in enumerate(predictions.classes)}
     known = np.array([name not in (None, "") for name in names], dtype=bool)
@@ -143,24 +144,6 @@ def accuracy_by_stage(
         calibration=calibration(raw, truths, temperature) if len(truths) else None,
         uncalibrated=calibration(raw, truths) if len(truths) and temperature is not None else None,
     )
-
-
-def _require_sound(predictions: Predictions) -> None:
-    """Refuse what would be counted twice, or compared with nothing."""
-    ids = predictions.ids["site_id" if predictions.per_site else "well_id"]
-    _, first = np.unique(ids.astype(str), return_index=True)
-    twice = np.delete(ids, first)
-    if len(twice):
-        raise PredictionsError(
-            f"{len(twice)} rows are of a {'site' if predictions.per_site else 'well'} that has one already, such "
-            f"as {some_of(twice.tolist(), most=1)}; keep one row of each"
-        )
-    bad = np.isnan(predictions.unrestricted).any(axis=1) | np.isnan(predictions.scores).any(axis=1)
-    if bad.any():
-        raise PredictionsError(
-            f"the scores of {bad.sum()} of the {len(predictions)} rows are not numbers (NaN), such as those of "
-            f"{some_of(ids[bad].tolist(), most=1)}; predict again, with a network whose loss is a number"
-        )
 
 
 def _aligned(truth: Truth, predictions: Predictions) -> list[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.evaluation import predicted_screen, well_truth
+from deepnoise.evaluation import parts_of, predicted_screen, well_truth
 from deepnoise.opening import filled_options
 from deepnoise_core.contracts import Kind, PlateDesign, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, PredictionsError
@@ -140,7 +140,7 @@ def _counted(
     wells: Predictions, names: NDArray[Any], part: str | None
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     known = np.array([name is not None for name in names], dtype=bool) & may_be_treated(wells.ids["role"])
-    parts = wells.ids["part"]
+    parts = parts_of(wells)
     chosen = part or ("test" if (known & (parts == "test")).any() else "validation")
     of_part = known if chosen == "all" else known & (parts == chosen)
     if not of_part.any():

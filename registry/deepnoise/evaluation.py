@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.data.names import natural_key, some_of
 from deepnoise_core.data.paths import is_url
-from deepnoise_core.data.prediction_table import read_predictions
+from deepnoise_core.data.prediction_table import RECORD, read_predictions
 from deepnoise_core.data.targets import truth
 from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.evaluation.accuracy import TOP, Evaluation, accuracy_by_stage
@@ -88,22 +89,54 @@ def judge_folder(
     """As `evaluate_folder`, and the rows that count with their truth."""
     predictions, provenance = read_predictions(path)
     opened = predicted_screen(path, provenance, catalogue) if screen is None else screen
-    return judge(predictions, opened, str(provenance["target"]), protocol=protocol, top=top)
+    return judge(predictions, opened, origin_of(path, provenance).target, protocol=protocol, top=top)
+
+
+class Origin(BaseModel):
+    """What a folder's provenance says of the screen that its predictions were made from.
+
+    Attributes:
+        screen: where it was.
+        reader: who opened it.
+        reader_options: of that reader.
+        target: column whose values are the classes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    screen: str
+    reader: str
+    reader_options: dict[str, Any] = {}
+    target: str
+
+
+def origin_of(path: Path, provenance: Mapping[str, Any]) -> Origin:
+    """What predictions in a folder were made from.
+
+    Raises:
+        PredictionsError: the provenance does not tell.
+    """
+    try:
+        return Origin.model_validate(dict(provenance))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        message = f"{path / RECORD}: provenance.{field}: {first['msg']}; predict again"
+        raise PredictionsError(message) from error
 
 
 def predicted_screen(path: Path, provenance: Mapping[str, Any], catalogue: Catalogue) -> Screen:
     """The screen that a folder of predictions was made from, opened as it was then.
 
     Raises:
-        PredictionsError: the screen is no longer where it was.
+        PredictionsError: the screen is no longer where it was, or the provenance does not tell.
     """
-    source = str(provenance["screen"])
-    if not is_at_hand(source):
-        raise PredictionsError(f"{path}: its screen {source} is not there; name it with --screen")
-    reader = ComponentReference(
-        name=str(provenance["reader"]), options=dict(provenance.get("reader_options", {}))
+    origin = origin_of(path, provenance)
+    if not is_at_hand(origin.screen):
+        raise PredictionsError(f"{path}: its screen {origin.screen} is not there; name it with --screen")
+    return open_screen(
+        origin.screen, catalogue, ComponentReference(name=origin.reader, options=origin.reader_options)
     )
-    return open_screen(source, catalogue, reader)
 
 
 def is_at_hand(source: str) -> bool:
@@ -156,7 +189,7 @@ def judge(
             notes.append(f"left out {(~treated).sum()} wells of controls")
         predictions = predictions.take(np.flatnonzero(treated))
     names = well_truth(predictions, screen, target)
-    parts = predictions.ids["part"]
+    parts = parts_of(predictions)
     labelled = np.array([name is not None for name in names], dtype=bool)
     part = "test" if (labelled & (parts == "test")).any() else "validation"
     others = [name for name in _PARTS if name != part and name in parts]
@@ -185,6 +218,19 @@ def judge(
         notes=(*evaluation.notes, *notes, *_empty_plates(screen, evaluation)),
     )
     return Judged(predictions, names, evaluation)
+
+
+def parts_of(predictions: Predictions) -> NDArray[Any]:
+    """What the model has seen of each row with its label: `train`, `validation` or `test`, which is nothing, [N].
+
+    Raises:
+        PredictionsError: nobody says.
+    """
+    if "part" not in predictions.ids:
+        raise PredictionsError(
+            "these predictions have no column 'part', which tells what the model was trained on; predict again"
+        )
+    return predictions.ids["part"]
 
 
 def conduct_of(predictions: Predictions, screen: Screen, target: str) -> Conduct:

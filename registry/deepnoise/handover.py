@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deepnoise.evaluation import conduct_of, predicted_screen, well_truth
+from deepnoise.evaluation import conduct_of, origin_of, parts_of, predicted_screen, well_truth
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import OutputError, PredictionsError
-from deepnoise_core.data.files import refuse_taken, replace_file
+from deepnoise_core.data.files import refuse_taken_file, replace_file
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plate_format import well_name
 from deepnoise_core.data.prediction_table import FEATURE, METADATA, read_predictions, to_frame
@@ -53,14 +53,14 @@ def write_profiles(path: Path, out: Path, catalogue: Catalogue, screen: Screen |
     write = _WRITERS.get(out.suffix)
     if write is None:
         raise OutputError(f"{out}: profiles are written as {', '.join(_WRITERS)}; name the file so")
-    refuse_taken(out, "a file of profiles")
+    refuse_taken_file(out, "a file of profiles")
     predictions, record = read_predictions(path)
     _require_embeddings(predictions, record, path)
     opened = predicted_screen(path, record, catalogue) if screen is None else screen
     frame = profile_frame(predictions, well_truth(predictions, opened, "perturbation"))
     provenance = {
         **record,
-        "protocol": _protocol(predictions, opened, str(record["target"])).value,
+        "protocol": _protocol(predictions, opened, origin_of(path, record).target).value,
         "transductive": list(predictions.transductive),
         "notes": list(predictions.notes),
         "classes": len(predictions.classes),
@@ -100,7 +100,7 @@ def profile_frame(predictions: Predictions, perturbations: NDArray[Any]) -> pl.D
 
 def _protocol(predictions: Predictions, screen: Screen, target: str) -> Protocol:
     """The rules that figures of the rows whose labels the model never saw would keep."""
-    counted = predictions.ids["part"] == "test"
+    counted = parts_of(predictions) == "test"
     if not predictions.per_site:
         counted &= may_be_treated(predictions.ids["role"])
     if not counted.any():
@@ -109,6 +109,8 @@ def _protocol(predictions: Predictions, screen: Screen, target: str) -> Protocol
 
 
 def _require_embeddings(predictions: Predictions, record: Mapping[str, Any], path: Path) -> None:
+    if not len(predictions):
+        raise PredictionsError(f"{path}: there are no wells to hand over; predict again")
     if predictions.embeddings is None and "members" in record:
         one = record["members"][0].get("bundle", "MODEL")
         raise PredictionsError(
@@ -138,7 +140,7 @@ def _write_parquet(frame: pl.DataFrame, out: Path, provenance: str) -> None:
 
 def _write_csv(frame: pl.DataFrame, out: Path, provenance: str) -> None:
     beside = out.with_suffix(".json")
-    refuse_taken(beside, "the provenance of profiles")
+    refuse_taken_file(beside, "the provenance of profiles")
     replace_file(out, frame.write_csv())
     replace_file(beside, provenance)
 

@@ -16,7 +16,7 @@ import polars as pl
 from deepnoise.evaluation import predicted_screen
 from deepnoise_core.contracts import UNASSIGNED, Predictions, Role, Screen, Stage
 from deepnoise_core.contracts.errors import PredictionsError
-from deepnoise_core.data.files import plain_disk_errors, refuse_taken, replace_file
+from deepnoise_core.data.files import plain_disk_errors, refuse_taken_file, replace_file
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.prediction_table import read_predictions
 from deepnoise_core.evaluation.protocols import RCIC_TEST
@@ -57,7 +57,7 @@ def submit_folder(
         PredictionsError: the folder is malformed, or as of `submission`.
         OutputError: the file is there already or cannot be written.
     """
-    refuse_taken(out, "a submission")
+    refuse_taken_file(out, "a submission")
     predictions, provenance = read_predictions(path)
     opened = predicted_screen(path, provenance, catalogue) if screen is None else screen
     made = submission(predictions, opened, stage)

@@ -145,7 +145,7 @@ def test_rows_that_come_twice_or_hold_no_numbers_are_refused() -> None:
         accuracy_by_stage(replace(predictions, ids=ids), truth)
     scores = predictions.unrestricted.copy()
     scores[[2, 4], 3] = np.nan
-    with pytest.raises(PredictionsError, match=r"scores of 2 of the 6 rows are not numbers .NaN., .* 'w2'"):
+    with pytest.raises(PredictionsError, match=r"scores of 2 of the 6 rows are NaN or infinite, such as .* 'w2'"):
         accuracy_by_stage(replace(predictions, raw_scores=scores), truth)
 
 

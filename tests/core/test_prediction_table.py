@@ -75,10 +75,11 @@ def predictions_strategy(draw: st.DrawFn) -> Predictions:
         lambda v: np.array(v, dtype=np.int64)
     )
     return Predictions(
-        ids={name: draw(column) for name in ID_COLUMNS},
+        ids={name: draw(column) for name in ID_COLUMNS}
+        | {"well_id": np.array([f"w{row}" for row in range(rows)])},
         classes=tuple(draw(st.lists(texts, min_size=classes, max_size=classes, unique=True))),
         scores=draw(table(classes)),
-        stages={stage: draw(labels) for stage in Stage if draw(st.booleans())},
+        stages={stage: draw(labels) for stage in Stage if stage is Stage.RAW or draw(st.booleans())},
         embeddings=draw(st.one_of(st.none(), table(features))),
         transductive=tuple(draw(st.lists(texts, max_size=2))),
         notes=tuple(draw(st.lists(texts, max_size=2))),
@@ -174,7 +175,7 @@ def _of_the_future(folder: Path) -> None:
         (_without_classes, "predictions.json: classes: Field required"),
         (_with_one_class, r"holds \(3, 3\) scores.*1 classes"),
         (_without_hashes, "is malformed"),
-        (_of_the_future, "predictions.json: format: "),
+        (_of_the_future, "predictions.json: is of format 2, and this deepnoise reads format 1; update deepnoise"),
         (lambda folder: (folder / "scores.safetensors").unlink(), "scores.safetensors is missing"),
         (lambda folder: (folder / "embeddings.parquet").write_bytes(b""), "was changed since it was written"),
     ],

@@ -181,7 +181,7 @@ def test_bad_predictions_are_one_message_each(predictions: Predictions, screen: 
         evaluate_predictions(twice, screen, "perturbation")
     scores = predictions.scores.copy()
     scores[held_out[0], 0] = np.nan
-    with pytest.raises(PredictionsError, match=r"scores of 1 of the 12 rows are not numbers \(NaN\)"):
+    with pytest.raises(PredictionsError, match=r"scores of 1 of the 12 rows are NaN or infinite, such as"):
         evaluate_predictions(replace(predictions, scores=scores), screen, "perturbation")
     strange = of_row(predictions, held_out[:1], well_id=np.array(["X-01_1_B02"], dtype=object))
     with pytest.raises(PredictionsError, match="lacks 1 of the 1 predicted wells, such as X-01_1_B02"):

@@ -22,6 +22,7 @@ from deepnoise.handover import KEY
 from deepnoise_core.contracts import UNASSIGNED, Predictions, Stage
 from deepnoise_core.data.prediction_table import read_predictions, write_predictions
 
+ORIGIN = {"screen": "here", "reader": "rxrx1", "target": "perturbation"}
 Run = Callable[..., Any]
 
 
@@ -192,7 +193,7 @@ class _Wells:
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".h5ad"])
 def test_strange_names_survive(tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"profiles{suffix}"
-    write_predictions(_predictions(), tmp_path / "predictions", provenance={"é": "ü", "target": "perturbation"})
+    write_predictions(_predictions(), tmp_path / "predictions", provenance={**ORIGIN, "é": "ü"})
     screen: Any = _Wells()
     dn.write_profiles(tmp_path / "predictions", out, screen=screen)
     if suffix == ".h5ad":
@@ -244,7 +245,7 @@ def test_wrong_use_is_one_message(
     holes = np.array([[1, 2], [np.nan, 1], [1, 2]], dtype=np.float32)
     write_predictions(_predictions(embeddings=holes), tmp_path / "holes", provenance={})
     assert "1 wells have no finite embedding ('w1')" in message(tmp_path / "holes", "a.parquet")
-    gone = {"screen": "/nowhere/at/all", "reader": "rxrx1"}
+    gone = {**ORIGIN, "screen": "/nowhere/at/all"}
     write_predictions(_predictions(), tmp_path / "gone", provenance=gone)
     assert "its screen /nowhere/at/all is not there; name it with --screen" in message(tmp_path / "gone", "a.csv")
     monkeypatch.setitem(sys.modules, "anndata", None)
@@ -268,7 +269,7 @@ def test_python_of_the_documents_runs(with_controls: Path, monkeypatch: pytest.M
 def test_the_protocol_is_that_of_the_rows(tmp_path: Path, experiment: str, protocol: str) -> None:
     made = _predictions(classes=tuple(map(str, range(1108))), scores=np.zeros((3, 1108), np.float32))
     ids = {**made.ids, "experiment": np.array([experiment] * 3, dtype=object)}
-    write_predictions(replace(made, ids=ids), tmp_path / "p", provenance={"target": "perturbation"})
+    write_predictions(replace(made, ids=ids), tmp_path / "p", provenance=ORIGIN)
     screen: Any = _Wells()
     dn.write_profiles(tmp_path / "p", tmp_path / "p.csv", screen=screen)
     assert json.loads((tmp_path / "p.json").read_text())["protocol"] == protocol

@@ -105,7 +105,7 @@ def _candidates(arrangements: Arrangements, plates: int, groups: int, place: str
     for arrangement in arrangements:
         if not isinstance(arrangement, Sequence):
             raise AssignmentError(
-                f"a listed arrangement must be a list of numbers of groups, not {arrangement!r}"
+                f"each arrangement must be a list of numbers of groups, not {arrangement!r}"
             )
         if any(not 0 <= group < groups for group in arrangement):
             raise AssignmentError(

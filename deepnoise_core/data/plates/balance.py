@@ -94,17 +94,18 @@ def assign_plates(
         AssignmentError: names the plate that has too many wells, a well twice, no solution, or scores that are
             no numbers; or says what is wrong with the groups.
     """
-    table = np.asarray(scores)
-    table = table if np.issubdtype(table.dtype, np.floating) else table.astype(np.float64)
-    groups = groups or ()
-    if not groups:
+    table = _numbers(scores)
+    groups = () if groups is None else groups
+    if not len(groups):
         check_scores(table, experiment, plate)
+        if known:
+            raise AssignmentError("a known arrangement says which group a plate holds; give the groups too")
     if well is not None:
         check_wells(well, experiment, plate)
     if unassigned_score is not None and not np.isfinite(unassigned_score):
         raise AssignmentError(f"the unassigned score must be a finite number, not {unassigned_score}")
     found = PlateGroups(np.full(len(table), UNKNOWN_GROUP), {}, {}, {})
-    if groups:
+    if len(groups):
         found = find_plate_groups(
             table,
             experiment=experiment,
@@ -137,6 +138,16 @@ def assign_plates(
     )
 
 
+def _numbers(scores: ArrayLike) -> NDArray[np.floating[Any]]:
+    try:
+        table = np.asarray(scores)
+        if table.dtype.kind in "fbiuO":
+            return table if table.dtype.kind == "f" else table.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise AssignmentError(f"scores must be a table of numbers, [wells, classes]: {error}") from error
+    raise AssignmentError(f"scores must be a table of numbers, [wells, classes], not of {table.dtype}")
+
+
 def _names(labels: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
     """Class indices of columns of a block; `UNASSIGNED` stays."""
     return np.where(labels == UNASSIGNED, UNASSIGNED, columns[labels] if len(columns) else UNASSIGNED)
@@ -147,7 +158,9 @@ def _capacity_of(capacity: Capacity, plate: tuple[str, str], classes: int, place
     if isinstance(capacity, Mapping):
         key = plate if plate in capacity else plate[1]
         if key not in capacity:
-            raise AssignmentError(f"no capacity is given for {place}")
+            raise AssignmentError(
+                f"no capacity is given for {place}; give it for each plate, by {plate} or {plate[1]!r}"
+            )
         chosen = capacity[key]
     own = np.asarray(chosen)
     if own.shape not in ((), (classes,)) or not np.issubdtype(own.dtype, np.integer) or (own < 0).any():

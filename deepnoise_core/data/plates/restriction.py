@@ -105,6 +105,10 @@ def check_groups(groups: Sequence[Collection[int]], num_classes: int) -> None:
     """Raise `AssignmentError` unless the groups are disjoint and cover classes 0 to `num_classes` - 1."""
     held: dict[int, int] = {}
     for number, group in enumerate(groups):
+        if not isinstance(group, Collection) or not all(isinstance(label, int | np.integer) for label in group):
+            raise AssignmentError(
+                f"plate groups must be sets of class indices, whole numbers; group {number} is {group!r:.80}"
+            )
         for label in sorted(set(group)):
             if label in held:
                 raise AssignmentError(
@@ -129,9 +133,8 @@ def check_scores(scores: NDArray[np.floating[Any]], experiment: ArrayLike, plate
             f"{scores.shape}, experiment {experiments.shape}, plate {plates.shape}"
         )
     for what, names in (("experiment", experiments), ("plate", plates)):
-        nameless = {name for name in set(names.tolist()) if name is None or name == "" or name != name}
-        if nameless:
-            rows = [row for row, name in enumerate(names.tolist()) if name in nameless]
+        rows = [row for row, name in enumerate(names.tolist()) if name is None or name == "" or name != name]
+        if rows:
             raise AssignmentError(f"{len(rows)} rows have no {what}, the first is row {rows[0]}")
     faulty = ~(scores.max(axis=1, initial=-np.inf) < np.inf)
     if faulty.any():

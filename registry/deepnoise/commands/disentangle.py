@@ -50,11 +50,11 @@ def run(
     from deepnoise.disentanglement_text import print_progress
     from deepnoise.pictures.plane import draw_plane
     from deepnoise.words import part_name
-    from deepnoise_core.data.files import refuse_taken, replace_file
+    from deepnoise_core.data.files import refuse_taken_file, replace_file
 
     for path in (out, picture):
         if path is not None:
-            refuse_taken(path, "a measurement")
+            refuse_taken_file(path, "a measurement")
     catalogue = installed()
     progress = measure_folder(
         predictions,

@@ -38,11 +38,11 @@ def run(
     from deepnoise.evaluation import compare_folders, evaluate_folder
     from deepnoise.evaluation_text import print_comparison, print_evaluation
     from deepnoise.words import counts, protocol_name
-    from deepnoise_core.data.files import refuse_taken, replace_file
+    from deepnoise_core.data.files import refuse_taken_file, replace_file
     from deepnoise_core.evaluation.accuracy import Evaluation
 
     if out is not None:
-        refuse_taken(out, "an evaluation")
+        refuse_taken_file(out, "an evaluation")
     opened = open_screen(screen) if screen else None
     rules, numbers = protocol_name(protocol), counts("--top", top)
     found = (

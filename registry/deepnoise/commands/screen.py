@@ -37,10 +37,10 @@ def inspect(
     from deepnoise.opening import filled_options, opened
     from deepnoise.pictures.montage import draw_montage
     from deepnoise.plate_text import plate_lines
-    from deepnoise_core.data.files import refuse_taken
+    from deepnoise_core.data.files import refuse_taken_file
 
     if montage is not None:
-        refuse_taken(montage, "a picture")
+        refuse_taken_file(montage, "a picture")
     screen = opened(path, reader, options)
     found = inspect_screen(screen, filled_options(reader or screen.reader, options, catalogue()))
     if montage is not None:
@@ -80,10 +80,10 @@ def check(
     from deepnoise.opening import opened
     from deepnoise_core.data.checks import exclusions
     from deepnoise_core.data.exclusions import write_exclusions
-    from deepnoise_core.data.files import refuse_taken
+    from deepnoise_core.data.files import refuse_taken_file
 
     if exclude_to is not None:
-        refuse_taken(exclude_to, "a list of excluded sites")
+        refuse_taken_file(exclude_to, "a list of excluded sites")
     terminal = Terminal()
     screen = opened(path, reader, options)
     examination = examine(screen, terminal)

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from deepnoise.cards import CARD, read_card
-from deepnoise.evaluation import is_at_hand, judge, predicted_screen, well_truth
+from deepnoise.evaluation import is_at_hand, judge, origin_of, predicted_screen, well_truth
 from deepnoise.series import RECORD as SERIES
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
@@ -107,7 +107,7 @@ def _of_predictions(path: Path, folder: Path, catalogue: Catalogue, screen: Scre
         screen, notes = _screen(folder, provenance, catalogue)
     truth, evaluation = None, None
     if screen is not None:
-        target = str(provenance["target"])
+        target = origin_of(folder, provenance).target
         truth = well_truth(predictions, screen, target)
         try:
             evaluation = judge(predictions, screen, target).evaluation
@@ -133,7 +133,7 @@ def _of_predictions(path: Path, folder: Path, catalogue: Catalogue, screen: Scre
 
 
 def _screen(folder: Path, provenance: Mapping[str, Any], catalogue: Catalogue) -> tuple[Screen | None, list[str]]:
-    source = str(provenance["screen"])
+    source = origin_of(folder, provenance).screen
     if is_at_hand(source):
         return predicted_screen(folder, provenance, catalogue), []
     note = (

@@ -16,8 +16,7 @@ from deepnoise.reports.gathering import Material, gather
 from deepnoise.reports.palette import LINES, VIRIDIS
 from deepnoise.reports.section import Section, fragment
 from deepnoise_core.contracts import Screen
-from deepnoise_core.contracts.errors import OutputError
-from deepnoise_core.data.files import refuse_taken, replace_file
+from deepnoise_core.data.files import refuse_taken_file, replace_file
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_registry.catalogue import Catalogue
 
@@ -44,9 +43,7 @@ def write_report(
     Raises:
         InputError: the source is neither, its predictions are of another screen, or the file is taken.
     """
-    refuse_taken(out, "a report")
-    if not out.parent.is_dir():
-        raise OutputError(f"{out.parent}: there is no such folder to write the report to")
+    refuse_taken_file(out, "a report")
     material = gather(source, catalogue, screen)
     sections = sections_of(material, catalogue, choices or Choices(), observer or Silent())
     replace_file(out, page(telling.title_of(material), _lead(material), sections))
