@@ -126,6 +126,20 @@ def truth(screen: Screen, target: str) -> NDArray[Any]:
     return np.array(_labels(screen, target).to_list(), dtype=object)
 
 
+def codes_among(
+    screen: Screen, target: str, classes: tuple[str, ...], known: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Class index of each site whose label may be known, such as those of validation, int64 [N].
+
+    `NO_LABEL` of all others, and where the screen gives no label or one that is none of the classes.
+    """
+    if target not in screen.sites.columns:
+        return np.full(len(screen), NO_LABEL, dtype=np.int64)
+    indices = {name: index for index, name in enumerate(classes)}
+    codes = _labels(screen, target).replace_strict(indices, default=NO_LABEL, return_dtype=pl.Int64).to_numpy()
+    return np.where(known, codes, NO_LABEL).astype(np.int64)
+
+
 def used_sites(screen: Screen, target: str, roles: tuple[Role, ...] | None) -> NDArray[np.bool_]:
     """Whether the role of each site's well is used, bool [N].
 

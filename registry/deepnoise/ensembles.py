@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,8 @@ from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.data.names import natural_key, some_of
+from deepnoise_core.data.targets import codes_among
+from deepnoise_core.data.temperature import fit_temperature
 from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
@@ -73,8 +75,8 @@ class Ensemble:
         """Predict the wells of a screen that at least one member covers.
 
         Logits are averaged over sites, then over members. A well is of part `train` where any member was trained
-        on it, else `validation` where any was selected on it, else `test`. Notes tell which members lack how many
-        wells.
+        on it, else `validation` where any was selected on it, else `test`. A temperature is fitted on the wells
+        of `validation` that are predicted. Notes tell how many these are, and which members lack wells.
 
         Args:
             screen: its channels must be the members', by name and order.
@@ -137,7 +139,8 @@ class Ensemble:
             unread |= {one.site_id: one.reason for one in seen.dropped}
         rows = {site: row for row, site in enumerate(screen.column("site_id"))}
         left = screen.drop({rows[site]: reason for site, reason in unread.items() if site in rows})
-        return self.members[0].processed(self._mean(screen, parts, wanted, voices), left), left
+        mean = self._calibrated(self._mean(screen, parts, wanted, voices), screen, parts)
+        return self.members[0].processed(mean, left), left
 
     def embed(self, screen: Screen, *, device: DeviceName = "auto") -> NDArray[np.float32]:
         """Refused: the features of different networks have nothing in common, so there is no mean of them.
@@ -196,6 +199,27 @@ class Ensemble:
             transductive=tuple(dict.fromkeys(use for voice in given for use in voice.transductive)),
             notes=(*_differences(self.members), *self._coverage(voices, len(heard))),
         )
+
+    def _calibrated(self, predictions: Predictions, screen: Screen, parts: NDArray[np.str_]) -> Predictions:
+        """The predictions with the temperature that validation wells fit, or a note that there is none.
+
+        Each member has its own, but the mean of networks that are as sure as they are right is less sure than it
+        is right (Rahaman & Thiery, NeurIPS 2021, arXiv 2007.08792).
+        """
+        target = self.members[0].bundle.manifest.training["target"]
+        codes = codes_among(screen, target, predictions.classes, parts == "validation")
+        of_well = dict(zip(screen.column("well_id"), codes, strict=True))
+        labels = np.array([of_well[well] for well in predictions.ids["well_id"]], dtype=np.int64)
+        fit = np.flatnonzero((labels >= 0) & (predictions.scores > -np.inf).any(axis=1))
+        if not len(fit):
+            note = (
+                "no temperature was fitted for the ensemble: no predicted well is one that members were selected "
+                "on and none was trained on"
+            )
+            return replace(predictions, notes=(*predictions.notes, note))
+        note = f"the ensemble's temperature was fitted on {len(fit):,} validation wells"
+        temperature = fit_temperature(predictions.scores[fit], labels[fit])
+        return replace(predictions, temperature=temperature, notes=(*predictions.notes, note))
 
     def _coverage(self, voices: Sequence[Predictions | None], wells: int) -> list[str]:
         """What the members say of themselves, and how many wells each of them lacks."""

@@ -162,11 +162,44 @@ def test_sites_and_wells_do_not_compare(
     assert "one is of unit well, the other of site" in refused.stderr
 
 
-def test_an_ensemble_predicts_no_sites_and_has_no_temperature(tiny_run: Path, screen: Screen) -> None:
+def test_an_ensemble_predicts_no_sites(tiny_run: Path, screen: Screen) -> None:
     two = dn.ensemble([tiny_run, tiny_run])
     with pytest.raises(ModelError, match="an ensemble of 2 predicts wells, no single sites"):
         two.predict(screen, device="cpu", unit="site")
-    assert two.predict(screen, part="test", device="cpu").temperature is None
+
+
+def test_an_ensemble_has_the_temperature_of_wells_that_no_member_was_trained_on(
+    tiny_run: Path, predictions: Predictions, screen: Screen
+) -> None:
+    found = dn.ensemble([tiny_run, tiny_run]).predict(screen, device="cpu")
+    assert predictions.temperature is not None
+    assert found.temperature == pytest.approx(predictions.temperature, rel=1e-4)
+    wells = int((predictions.ids["part"] == "validation").sum())
+    assert f"the ensemble's temperature was fitted on {wells} validation wells" in found.notes
+    before = evaluate_predictions(found, screen, "perturbation")
+    assert before.uncalibrated is not None
+    assert before.calibration is not None
+    assert before.calibration.temperature == found.temperature
+
+
+def test_labels_of_validation_alone_fit_the_temperature_of_an_ensemble(
+    tiny_run: Path, predictions: Predictions, screen: Screen
+) -> None:
+    both = dn.ensemble([tiny_run, tiny_run])
+    expected = both.predict(screen, device="cpu").temperature
+    parts = both.parts(screen)
+
+    def without_labels(of: NDArray[np.bool_]) -> Screen:
+        column = pl.when(pl.Series(of)).then(None).otherwise(pl.col("perturbation")).alias("perturbation")
+        return replace(screen, sites=screen.sites.with_columns(column))
+
+    assert both.predict(without_labels(parts != "validation"), device="cpu").temperature == expected
+    for predicted in (
+        both.predict(without_labels(parts == "validation"), device="cpu"),
+        both.predict(screen, part="test", device="cpu"),
+    ):
+        assert predicted.temperature is None
+        assert any("no temperature was fitted for the ensemble" in note for note in predicted.notes)
 
 
 def of_row(predictions: Predictions, rows: NDArray[np.int64], **columns: Any) -> Predictions:

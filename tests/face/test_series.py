@@ -298,6 +298,7 @@ def test_a_well_is_of_the_part_that_any_member_saw_most_of(series: Series, scree
     found = both.predict(screen, part="test", device="cpu")
     assert set(found.ids["experiment"]) == {"RPE-03"}
     assert set(found.ids["part"]) == {"test"}
+    assert both.predict(screen, device="cpu").temperature is None
     with pytest.raises(PredictionsError, match="no validation well to predict; the screen's parts are test, tr"):
         both.predict(screen, part="validation", device="cpu")
 

@@ -81,13 +81,15 @@ def _moderated_spread(levels: NDArray[Any], excluded: NDArray[np.bool_] | None) 
     wells = _count(levels, excluded, axis=0)
     known = levels.size - (0 if excluded is None else np.count_nonzero(excluded))
     of_all = squares.sum() / max(known, 1)
-    return np.sqrt((squares + _PRIOR_WELLS * of_all) / (wells + _PRIOR_WELLS)).astype(levels.dtype)
+    spread: NDArray[Any] = np.sqrt((squares + _PRIOR_WELLS * of_all) / (wells + _PRIOR_WELLS))
+    return spread.astype(levels.dtype)
 
 
 def _root_mean_square(levels: NDArray[Any], excluded: NDArray[np.bool_] | None) -> NDArray[Any]:
     """Of each well, [n, 1]."""
     squares = np.einsum("ij,ij->i", levels, levels)[:, None]
-    return np.sqrt(squares / _count(levels, excluded, axis=1)).astype(levels.dtype)
+    root: NDArray[Any] = np.sqrt(squares / _count(levels, excluded, axis=1))
+    return root.astype(levels.dtype)
 
 
 def _count(levels: NDArray[Any], excluded: NDArray[np.bool_] | None, axis: int) -> Any:
