@@ -14,7 +14,7 @@ from deepnoise_core.evaluation.intervals import LEVEL, Interval
 _STAGE_MEANS = {
     Stage.RAW: "each {} by itself",
     Stage.GROUP: "within the plate's group",
-    Stage.ASSIGNED: "one class a well",
+    Stage.ASSIGNED: "balanced over the plate",
 }
 _BREAKDOWNS = ("cell_type", "experiment")
 _INTERVAL = f"{100 * LEVEL:.0f} % interval"
@@ -68,6 +68,11 @@ def print_comparison(comparison: Comparison) -> None:
     print_note(_about_intervals(len(experiments)))
 
 
+def stage_means(stage: Stage, unit: str) -> str:
+    """How a stage names each unit, `well` or `site`, in a few words."""
+    return _STAGE_MEANS[stage].format(unit)
+
+
 def notes_of(evaluation: Evaluation) -> list[str]:
     """What a reader of the figures must know, a line each."""
     return [*_notes(evaluation)]
@@ -100,7 +105,7 @@ def _print_stages(evaluation: Evaluation) -> None:
     rows = [
         [
             stage.value,
-            _STAGE_MEANS[stage].format(evaluation.unit),
+            stage_means(stage, evaluation.unit),
             percent(one.accuracy),
             _ends(evaluation.intervals.get(stage)),
             percent(one.balanced),

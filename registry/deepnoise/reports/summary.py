@@ -6,15 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deepnoise.evaluation_text import stage_means
 from deepnoise.reports.section import Section, fragment
-from deepnoise_core.contracts import Stage
 from deepnoise_core.evaluation.accuracy import Evaluation
-
-_MEANS = {
-    Stage.RAW: "each well by itself",
-    Stage.GROUP: "among the classes of the plate's group",
-    Stage.ASSIGNED: "each class once a plate",
-}
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ def _stages(evaluation: Evaluation) -> list[dict[str, Any]]:
     return [
         {
             "stage": stage.value,
-            "means": _MEANS[stage],
+            "means": stage_means(stage, evaluation.unit),
             "one": one,
             "interval": evaluation.intervals.get(stage),
         }
