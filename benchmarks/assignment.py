@@ -13,12 +13,14 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 from assigning.accuracy import accuracy_rows, soft_rows
-from assigning.arrangements import found_rows, refusal_rows
+from assigning.arrangements import found_rows
 from assigning.bars import Row
+from assigning.beliefs import belief_rows, beliefs
 from assigning.layout import find_groups, full_plates, read_wells, real_plates
 from assigning.speed import balancing_rows, large_rows, screen_rows
 from threadpoolctl import threadpool_limits
@@ -31,6 +33,7 @@ RESULT = Path(__file__).parent / "results" / "assignment.json"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=96, help="experiments for each rate of arrangements")
+    parser.add_argument("--experiments", type=int, default=60, help="experiments for each noise and lead")
     parser.add_argument("--plates", type=int, default=6, help="plates that are balanced step by step, for each δ")
     parser.add_argument("--seeds", type=int, default=4, help="draws of the four full experiments")
     parser.add_argument("--part", help="one part alone, without a result file: " + ", ".join(PARTS))
@@ -43,6 +46,7 @@ def main() -> None:
     rows = [row for part in parts.values() for row in part]
     result = {
         "rows": rows,
+        "beliefs": [asdict(one) for one in options.beliefs],
         "trials": options.trials,
         "plates_balanced": options.plates,
         "machine": platform.processor() or platform.machine(),
@@ -79,7 +83,8 @@ def _soft(_: argparse.Namespace) -> Iterator[Row]:
 def _arrangements(options: argparse.Namespace) -> Iterator[Row]:
     groups = find_groups(read_wells())
     yield from found_rows(groups, options.trials)
-    yield from refusal_rows(groups, options.trials)
+    options.beliefs = list(beliefs(groups, options.experiments))
+    yield from belief_rows(options.beliefs)
 
 
 def _speed(options: argparse.Namespace) -> Iterator[Row]:

@@ -26,7 +26,7 @@ group equally often, as far as that goes.
 THRESHOLD = 1.5
 """Smallest believed lead of an arrangement, in standard errors.
 
-With it no wrong arrangement was believed in 3,060 simulated experiments on RxRx1's layout, whatever plates and
+With it no wrong arrangement was believed in 3,300 simulated experiments on RxRx1's layout, whatever plates and
 network did to classes: see the table in docs/assignment.md. A lead of classes that were standardized over their
 plate is smaller than its standard error would have it, which is why less than the usual two are enough.
 """

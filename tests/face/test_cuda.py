@@ -1,0 +1,116 @@
+"""What a GPU computes beside what a CPU does; skipped where there is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+import deepnoise as dn
+from deepnoise.api import installed
+from deepnoise.saliency import channel_saliency
+from deepnoise.training import resume_run
+from deepnoise_core.contracts import Kind, Predictions, Screen
+from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.engine.observation import Silent
+from deepnoise_registry.recipes.recipe import Recipe
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+STRATEGIES = sorted(offer.name for offer in installed().offers(Kind.STRATEGY))
+
+
+@pytest.fixture(scope="module")
+def screen() -> Screen:
+    return dn.simulate("tiny")
+
+
+@pytest.fixture(scope="module")
+def run(screen: Screen, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in full precision on the GPU."""
+    recipe = dn.load_recipe("tiny", sets=["train.precision=fp32"])
+    return dn.train(recipe, screen, tmp_path_factory.mktemp("cuda") / "run", device="cuda").path
+
+
+def losses(run: Path) -> list[float]:
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [record["loss/cross_entropy"] for record in records]
+
+
+def weights(run: Path) -> Mapping[str, np.ndarray]:
+    return load_file(run / "bundle" / "model.safetensors")
+
+
+def recipe_of(strategy: str, precision: str, screen: Screen) -> Recipe:
+    """The tiny recipe with a strategy, and whichever augmentation makes its views."""
+    sets = [f"strategy={strategy}", f"train.precision={precision}", "train.epochs=1"]
+    try:
+        recipe = dn.load_recipe("tiny", sets=sets)
+        dn.compose(recipe, screen)
+    except InputError:
+        return dn.load_recipe("tiny", sets=[*sets, "augmentation=weak-strong"])
+    return recipe
+
+
+def test_training_starts_as_on_a_cpu(run: Path, screen: Screen, tmp_path: Path) -> None:
+    recipe = dn.load_recipe("tiny", sets=["train.precision=fp32"])
+    beside = dn.train(recipe, screen, tmp_path / "run", device="cpu").path
+    np.testing.assert_allclose(losses(run)[0], losses(beside)[0], rtol=0.01)
+
+
+def test_a_bundle_predicts_alike_on_both_devices(run: Path, screen: Screen) -> None:
+    model = dn.load(run)
+    here: Predictions = model.predict(screen, device="cpu")
+    there: Predictions = model.predict(screen, device="cuda")
+    assert here.embeddings is not None
+    assert there.embeddings is not None
+    np.testing.assert_array_equal(there.ids["well_id"], here.ids["well_id"])
+    for ours, theirs in ((here.scores, there.scores), (here.embeddings, there.embeddings)):
+        known = np.isfinite(ours)
+        np.testing.assert_array_equal(np.isfinite(theirs), known)
+        np.testing.assert_allclose(theirs[known], ours[known], rtol=1e-3, atol=1e-3 * np.abs(ours[known]).max())
+
+
+def test_saliency_is_alike_on_both_devices(run: Path, screen: Screen) -> None:
+    model = dn.load(run)
+    here, there = (channel_saliency(model, screen, most=6, device=device) for device in ("cpu", "cuda"))  # type: ignore[arg-type]
+    ours, theirs = (np.array(one.overall["fall"]) for one in (here, there))
+    np.testing.assert_allclose(theirs, ours, atol=0.01)
+
+
+@pytest.mark.parametrize("precision", ["auto", "bf16", "fp16", "fp32"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_learns_in_every_precision(
+    strategy: str, precision: str, screen: Screen, tmp_path: Path
+) -> None:
+    made = dn.train(recipe_of(strategy, precision, screen), screen, tmp_path / "run", device="cuda").path
+    assert np.isfinite(losses(made)).all()
+    assert all(np.isfinite(one).all() for one in weights(made).values())
+
+
+def test_plates_adapt_on_the_gpu(screen: Screen, tmp_path: Path) -> None:
+    sets = ["inference.batch_norm=plate", "inference.tta=dihedral", "train.precision=fp32"]
+    made = dn.train(dn.load_recipe("tiny", sets=sets), screen, tmp_path / "run", device="cuda").path
+    model = dn.load(made)
+    here, there = (model.predict(screen, part="test", device=device).scores for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(there, here, atol=2e-3 * np.abs(here[np.isfinite(here)]).max())
+
+
+def test_an_interrupted_run_resumes_on_the_gpu(run: Path, screen: Screen, tmp_path: Path) -> None:
+    class Impatient(Silent):
+        def epoch(self, record: Mapping[str, float]) -> None:
+            raise KeyboardInterrupt
+
+    stored = dn.pack(screen, tmp_path / "screen")
+    recipe = dn.load_recipe("tiny", sets=["train.precision=fp32"])
+    out = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        dn.train(recipe, tmp_path / "screen", out, device="cuda", observer=Impatient())
+    resumed = resume_run(out, None, installed(), device="cuda").path
+    assert stored is not None
+    np.testing.assert_allclose(losses(resumed), losses(run), rtol=0.02)
