@@ -129,12 +129,20 @@ class Pool:
         ids: column → value of each of these sites, [u]; `ID_COLUMNS`.
         design: what the labelled plates tell about plates.
         num_classes: K.
+        num_treatments: where treatments are learned, how many of the classes are theirs, which come first; None
+            where classes are of one kind.
     """
 
     rows: NDArray[np.int64]
     ids: Mapping[str, NDArray[Any]]
     design: PlateDesign
     num_classes: int
+    num_treatments: int | None = None
+
+    @property
+    def num_possible(self) -> int:
+        """How many of the classes, the first ones, a site can show that is no control."""
+        return self.num_classes if self.num_treatments is None else self.num_treatments
 
     def places(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where these rows of the screen stand in the pool, int64 [n]; all of them must."""

@@ -18,7 +18,7 @@ from deepnoise_core.contracts.errors import ModelError, ScreenError
 from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.engine.devices import pick_hardware
 from deepnoise_core.engine.observation import Silent
-from deepnoise_core.engine.pool import PoolPredictor
+from deepnoise_core.engine.pool import PoolPredictor, pool_of
 from deepnoise_registry.bundles import read_manifest
 
 THREE = "data.roles=[treatment,positive_control,negative_control]"
@@ -139,6 +139,7 @@ def test_the_pool_is_predicted_each_kind_among_its_own(screen: Screen) -> None:
     treated = may_be_treated(pool.ids["role"])
     number = job.num_treatments
     assert number is not None
+    assert pool_of(job).num_possible == number < len(job.classes)
     assert treated.any()
     assert not treated.all()
     assert np.isfinite(pool.scores[treated, :number]).all()

@@ -111,6 +111,34 @@ def test_a_pool_of_controls_alone_is_no_pool() -> None:
     assert set(losses.terms) == {"cross_entropy"}
 
 
+@pytest.mark.parametrize("name", [name for name in FAMILY if name != "noisy-student"])
+def test_the_pool_is_guessed_among_treatments(name: str) -> None:
+    strategy, student = started(name, replace(pool_of_the_rehearsal(), num_treatments=3))
+    batch = random_batch(strategy.views, 0)
+    student.eval()
+    state = {key: value.clone() for key, value in strategy.state_dict().items()}
+    before = strategy.losses(student, batch, progress_at(LATE))
+    assert before.terms["matching"] > 0
+    strategy.load_state_dict(state)
+    last = [module for module in student.modules() if isinstance(module, nn.Linear)][-1]
+    with torch.no_grad():
+        last.bias[3] += 50.0
+    after = strategy.losses(student, batch, progress_at(LATE))
+    assert before.terms["cross_entropy"] != after.terms["cross_entropy"]
+    torch.testing.assert_close(before.terms["matching"], after.terms["matching"])
+    torch.testing.assert_close(before.logs["mask_rate"], after.logs["mask_rate"])
+
+
+def test_a_teacher_labels_among_treatments() -> None:
+    pool = replace(pool_of_the_rehearsal(), num_treatments=3)
+    strategy, _ = started("noisy-student", pool, threshold=0.5)
+    soft = np.full((5, 4), 0.25)
+    soft[1] = 0.3, 0.05, 0.05, 0.6
+    told = strategy.refresh(Says(pool.ids, np.log(soft).astype(np.float32)), progress_at(4), improved=True)
+    assert told.pseudo_labels == {"B03": 0}
+    assert strategy.labelled.labels[1].tolist() == pytest.approx([0.75, 0.125, 0.125])
+
+
 @pytest.mark.parametrize("name", FAMILY)
 def test_what_is_published_is_the_average_with_the_students_statistics(name: str) -> None:
     strategy, student = started(name, ema=0.9)

@@ -22,7 +22,7 @@ class FreeMatch(Matching):
 
     def make_rule(self, pool: Pool) -> nn.Module:
         """Thresholds from running averages."""
-        self.thresholds = AdaptiveThresholds(pool.num_classes, self.options.momentum, self.options.highest)
+        self.thresholds = AdaptiveThresholds(pool.num_possible, self.options.momentum, self.options.highest)
         return self.thresholds
 
     def further_terms(self, learning: Tensor, guess: Guess) -> Mapping[str, Tensor]:

@@ -37,7 +37,7 @@ class NoisyStudent(Matching):
     def make_rule(self, pool: Pool) -> nn.Module:
         """The teacher's last word on each well, none so far."""
         self.wells, of_site = np.unique(pool.ids["well_id"].astype(str), return_inverse=True)
-        self.labelled = TeacherLabels(len(self.wells), pool.num_classes, by_row(pool, of_site))
+        self.labelled = TeacherLabels(len(self.wells), self.classes, by_row(pool, of_site))
         return self.labelled
 
     def refresh(self, predictor: Predictor, progress: Progress, *, improved: bool) -> Refreshed:
@@ -47,9 +47,9 @@ class NoisyStudent(Matching):
         if progress.epoch not in ends:
             return Refreshed()
         predictions = predictor(self.inference_model(), self.options.tta)
-        labels = np.exp(log_probabilities(predictions.scores)).astype(np.float32)
+        labels = np.exp(log_probabilities(predictions.scores[:, : self.classes])).astype(np.float32)
         confident = (labels.max(axis=1) >= self.options.threshold) & may_be_treated(predictions.ids["role"])
-        table = np.zeros((len(self.wells), labels.shape[1]), dtype=np.float32)
+        table = np.zeros((len(self.wells), self.classes), dtype=np.float32)
         wells = predictions.ids["well_id"].astype(str)[confident]
         table[np.searchsorted(self.wells, wells)] = labels[confident]
         self.labelled.labels.copy_(torch.from_numpy(table))

@@ -34,7 +34,7 @@ class PlateAligned(Matching):
 
     def make_rule(self, pool: Pool) -> nn.Module:
         """An alignment that knows of no plate so far."""
-        self.design, self.classes = pool.design, pool.num_classes
+        self.design = pool.design
         layout = plates_of(pool.ids["experiment"], pool.ids["plate"])
         plates = [(experiment, plate) for experiment in layout for plate in layout[experiment]]
         self.numbers = {plate: number for number, plate in enumerate(plates)}
@@ -72,7 +72,7 @@ class PlateAligned(Matching):
         treated = may_be_treated(predictions.ids["role"])
         experiment, plate = (predictions.ids[name][treated] for name in ("experiment", "plate"))
         allowed, bound = restrict_to_groups(
-            predictions.scores[treated], experiment=experiment, plate=plate, design=self.design
+            predictions.scores[treated, : self.classes], experiment=experiment, plate=plate, design=self.design
         )
         known = np.tile(self._everywhere(), (len(self.numbers), 1))
         found = np.zeros(len(self.numbers), dtype=bool)

@@ -22,7 +22,7 @@ class SoftMatch(Matching):
     def make_rule(self, pool: Pool) -> nn.Module:
         """Weights from running averages."""
         options = self.options
-        return GaussianWeights(pool.num_classes, options.momentum, options.width, align=options.align)
+        return GaussianWeights(pool.num_possible, options.momentum, options.width, align=options.align)
 
 
 class GaussianWeights(nn.Module):

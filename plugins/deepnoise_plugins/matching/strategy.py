@@ -22,7 +22,8 @@ class Matching(ABC):
     """L = CE(labelled) + λ · ramp · mean(w · H(q, learning view)), with q and w from a rule.
 
     The mean runs over all images of the pool, those that are masked included. Controls in the pool hold no
-    treatment, whatever the network takes them for, so they are masked and no average counts them.
+    treatment, whatever the network takes them for, so they are masked and no average counts them; and all others
+    are guessed, and learn, among treatments alone, as they are named in the end.
 
     The running average of the student is published, with the student's own batch-norm statistics.
 
@@ -39,7 +40,10 @@ class Matching(ABC):
 
     @abstractmethod
     def make_rule(self, pool: Pool) -> nn.Module:
-        """A module from logits [n, K] and rows [n] to a `Guess`; its buffers are saved, and it learns nothing."""
+        """A module from logits [n, K] and rows [n] to a `Guess`; its buffers are saved, and it learns nothing.
+
+        K is `pool.num_possible`.
+        """
 
     def supervised_loss(self, seen: Seen, targets: Targets, progress: Progress) -> Tensor:
         """Loss of the labelled images, a scalar."""
@@ -54,6 +58,7 @@ class Matching(ABC):
         device = next(student.parameters()).device
         treated = may_be_treated(pool.ids["role"])
         self.treated = None if treated.all() else by_row(pool, treated).to(device)
+        self.classes = pool.num_possible
         self.student, self.rule = student, self.make_rule(pool).to(device)
         self.teacher = clone_teacher(student) if self.shared.publish == "teacher" else None
         self.average = RunningAverage(self.teacher, student, "copy") if self.teacher else None
@@ -66,7 +71,7 @@ class Matching(ABC):
         views = (pool.views[self.judged], pool.views[self.learning])
         seen = look(student, supervised, *views, joint=self.shared.joint)
         cross_entropy = self.supervised_loss(seen, supervised.targets, progress)
-        judged, learning, rows = self._treated(seen, pool.rows)
+        judged, learning, rows = self._treatments(seen, pool.rows)
         if not len(rows):
             return Losses({"cross_entropy": cross_entropy})
         with torch.no_grad():
@@ -112,8 +117,10 @@ class Matching(ABC):
     def _parts(self) -> dict[str, nn.Module]:
         return {"rule": self.rule, **({"teacher": self.teacher} if self.teacher else {})}
 
-    def _treated(self, seen: Seen, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _treatments(self, seen: Seen, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits that are judged and that learn, of sites that may be treated among what these can hold."""
+        judged, learning = seen.judged[:, : self.classes], seen.learning[:, : self.classes]
         if self.treated is None:
-            return seen.judged, seen.learning, rows
+            return judged, learning, rows
         kept = self.treated[rows]
-        return seen.judged[kept], seen.learning[kept], rows[kept]
+        return judged[kept], learning[kept], rows[kept]
