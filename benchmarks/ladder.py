@@ -19,7 +19,7 @@ from climb.figures import Height, step_between
 from climb.heights import height_of
 from climb.picture import draw_ladder
 from climb.rungs import RUNGS
-from climb.runs import finished, screen_key, trainings
+from climb.runs import finished, screen_key, trainings, workers
 
 from deepnoise.console import percent, print_note, print_table
 
@@ -40,7 +40,9 @@ def main() -> None:
     for number, one in enumerate(finished(wanted, CACHE, options.jobs), start=1):
         minutes = (time.perf_counter() - started) / 60
         print_note(f"{number}/{len(wanted)} trainings, {minutes:.0f} min: {' '.join(one.changes)}")
-    heights = [[height_of(rung, seed, CACHE) for seed in seeds] for rung in RUNGS]
+    with workers(options.jobs) as pool:
+        measured = [[pool.submit(height_of, rung, seed, CACHE) for seed in seeds] for rung in RUNGS]
+        heights = [[one.result() for one in own] for own in measured]
     result = {
         "screen": screen_key(),
         "rungs": rows(heights),

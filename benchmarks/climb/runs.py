@@ -35,13 +35,18 @@ def trainings(rungs: Sequence[Rung], seeds: Sequence[int]) -> list[Training]:
     return list({one.changes: one for one in every}.values())
 
 
+def workers(jobs: int) -> ProcessPoolExecutor:
+    """So many processes of one thread each."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+
+
 def finished(wanted: Sequence[Training], cache: Path, jobs: int) -> Iterator[Training]:
     """Train what is not there yet, `jobs` at a time with a thread each; yields each as it is done."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    for seed in sorted({one.seed for one in wanted}):
-        screen_of(seed, cache)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(train, one, cache): one for one in wanted}
+    with workers(jobs) as pool:
+        list(pool.map(screen_of, seeds := sorted({one.seed for one in wanted}), [cache] * len(seeds)))
+        # Later rungs take longer: begun last, they would end alone.
+        futures = {pool.submit(train, one, cache): one for one in reversed(wanted)}
         for future in as_completed(futures):
             future.result()
             yield futures[future]
