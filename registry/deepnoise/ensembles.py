@@ -48,11 +48,7 @@ class Ensemble:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if len(self.weights) != len(self.members) or not all(0 < weight < np.inf for weight in self.weights):
-            raise InputError(
-                f"{len(self.members)} models need as many positive weights, but they are "
-                f"{', '.join(map(str, self.weights))}"
-            )
+        _require_weights(self.weights, len(self.members))
         for member in self.members[1:]:
             _require_alike(self.members[0], member)
 
@@ -249,8 +245,8 @@ def load_models(
         ModelError: a path is none of these or has not finished, or the models do not go together.
         InputError: weights do not match the paths.
     """
-    if weights is not None and len(weights) != len(paths):
-        raise InputError(f"{len(weights)} weights for {len(paths)} models; give one for each, in their order")
+    if weights is not None:
+        _require_weights(weights, len(paths))
     members: list[Model] = []
     shares: list[float] = []
     for path, weight in zip(paths, weights or [1.0] * len(paths), strict=True):
@@ -258,6 +254,14 @@ def load_models(
         members += [load_model(folder, catalogue) for folder in folders]
         shares += [weight] * len(folders)
     return members[0] if len(members) == 1 else Ensemble(tuple(members), tuple(shares))
+
+
+def _require_weights(weights: Sequence[float], models: int) -> None:
+    if len(weights) != models or not all(0 < weight < np.inf for weight in weights):
+        raise InputError(
+            f"{models} models need as many positive weights, in their order, but they are "
+            f"{', '.join(map(str, weights))}"
+        )
 
 
 def _require_alike(first: Model, other: Model) -> None:

@@ -295,3 +295,15 @@ def test_predictions_within_a_file_are_refused_before_the_network_runs(
     assert done.returncode == 2
     assert "file is no folder; name another path" in done.stderr
     assert "predicting" not in done.stderr
+
+
+@pytest.mark.parametrize("weights", ["nan", "-1", "1,1", "inf"])
+def test_weights_that_weigh_nothing_are_refused(
+    weights: str, tiny_run: Path, tiny_screen: Path, tmp_path: Path, deepnoise: Run
+) -> None:
+    done = deepnoise(
+        "predict", tiny_run, "--screen", tiny_screen, "--out", tmp_path / "out", "--weights", weights
+    )
+    assert done.returncode == 2
+    assert "1 models need as many positive weights" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -342,7 +342,7 @@ def test_members_that_do_not_go_together_are_refused(series: Series, screen: Scr
             Ensemble((one, other), (1.0, 1.0))
     paths = member_folders(series.path)
     for given, message in [
-        ([1.0], "1 weights for 4 models"),
+        ([1.0], "4 models need as many positive weights, in their order, but they are 1.0"),
         ([1.0, 1.0, 0.0, 1.0], "as many positive weights"),
         ([1.0, 1.0, float("nan"), 1.0], "as many positive weights"),
     ]:
@@ -384,7 +384,7 @@ def test_several_models_predict_on_the_command_line(
     for words, message in [
         (["--weights", "2;1"], "--weights 2;1: give numbers between commas"),
         (["--tta", "turns"], "--tta turns is none of none, flips, dihedral"),
-        (["--weights", "1,2,3"], "3 weights for 2 models"),
+        (["--weights", "1,2,3"], "2 models need as many positive weights"),
     ]:
         done = deepnoise("predict", *models, "--screen", folder, "--out", tmp_path / "other", *words)
         assert (done.returncode, message in done.stderr) == (2, True)
