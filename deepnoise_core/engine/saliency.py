@@ -1,6 +1,6 @@
 """Which channel, and which part of the image, a network's answer rests on.
 
-Occlusion after Zeiler & Fergus 2014 (arXiv 1311.2901), with whole channels for patches; Grad-CAM after Selvaraju
+Occlusion after Zeiler & Fergus 2014 (arXiv 1311.2901), of patches and of whole channels; Grad-CAM after Selvaraju
 et al. 2017 (arXiv 1610.02391).
 """
 
@@ -62,10 +62,12 @@ class Heat(NamedTuple):
         maps: float32 [B, H, W] at the size of the images, 0 or more, in units of the logit's change; comparable
             within an image, not between classes or networks.
         layer: name of the module whose map they are made of.
+        places: height and width of that map.
     """
 
     maps: Tensor
     layer: str
+    places: tuple[int, int]
 
 
 @torch.inference_mode()
@@ -165,7 +167,45 @@ def grad_cam(model: Classifier, view: View, classes: Tensor | None = None) -> He
     weights = gradient.float().mean(dim=(2, 3), keepdim=True)
     heat = F.relu((weights * feature_map.detach().float()).sum(dim=1, keepdim=True))
     maps = F.interpolate(heat, size=images.shape[-2:], mode="bilinear", align_corners=False)
-    return Heat(maps[:, 0], layer)
+    return Heat(maps[:, 0], layer, (feature_map.shape[2], feature_map.shape[3]))
+
+
+@torch.inference_mode()
+def patch_occlusion(
+    model: Classifier, view: View, fill: NDArray[np.float32], classes: Tensor | None = None, *, patches: int = 8
+) -> Tensor:
+    """Where the evidence for a class lies: what its log-probability loses without each patch of an image.
+
+    For any network, one pass a patch, in evaluation mode.
+
+    Args:
+        model: left in the mode it was in.
+        view: normalized images [B, C, H, W] and what the head is told.
+        fill: what takes the place of a patch, in units of normalized images, [C]: see `channel_means`.
+        classes: int64 [B]; the best class of each image where None.
+        patches: along each side.
+
+    Returns:
+        float32 [B, H, W], nats, 0 where the network is no less sure without the patch.
+    """
+    was_training = model.training
+    model.eval()
+    images, colour = view.images, torch.from_numpy(fill).to(view.images)[:, None, None]
+    _, _, height, width = images.shape
+    down, across = (torch.linspace(0, side, patches + 1).round().int().tolist() for side in (height, width))
+    heat = images.new_zeros((len(images), patches, patches), dtype=torch.float32)
+    try:
+        logits = model.score(model.embed(images), view.condition).float()
+        best = (logits.argmax(dim=1) if classes is None else classes)[:, None]
+        whole = logits.log_softmax(dim=1).gather(1, best)[:, 0]
+        for row, column in np.ndindex(patches, patches):
+            less = images.clone()
+            less[:, :, down[row] : down[row + 1], across[column] : across[column + 1]] = colour
+            logits = model.score(model.embed(less), view.condition).float()
+            heat[:, row, column] = whole - logits.log_softmax(dim=1).gather(1, best)[:, 0]
+    finally:
+        model.train(was_training)
+    return F.interpolate(F.relu(heat)[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]
 
 
 class _EachChannel(Classifier):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
 
 from deepnoise.model import Model
 from deepnoise_core.contracts import Predictions, Role, Screen
-from deepnoise_core.contracts.errors import PredictionsError
+from deepnoise_core.contracts.errors import ImageError, ModelError, PredictionsError
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.randomness import permutation
 from deepnoise_core.data.treatments import are_treatments_scored, may_be_treated
@@ -20,7 +21,7 @@ from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.prediction import SiteOutputs, site_predictions
-from deepnoise_core.engine.saliency import channel_means, grad_cam, loss_by_channel, occlusion
+from deepnoise_core.engine.saliency import channel_means, grad_cam, loss_by_channel, occlusion, patch_occlusion
 
 Fill = Literal["mean", "negative_controls"]
 """What takes a channel's place: its mean over the sites looked at, or over negative controls, as normalized."""
@@ -45,6 +46,22 @@ class ChannelSaliency:
     by_class: pl.DataFrame
     overall: pl.DataFrame
     fill: Fill
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeatMaps:
+    """Where the evidence lies in n images.
+
+    Attributes:
+        maps: float32 [n, H, W] of the size that the network sees, in the order that was asked for; 0 is nothing,
+            and they compare within an image alone.
+        way: how they were made.
+        notes: of which layer, or why not by Grad-CAM.
+    """
+
+    maps: NDArray[np.float32]
+    way: Literal["Grad-CAM", "occlusion"]
     notes: tuple[str, ...]
 
 
@@ -121,9 +138,15 @@ def channel_saliency(
 
 
 def heat_maps(
-    model: Model, screen: Screen, rows: NDArray[np.int64], *, device: DeviceName = "auto"
-) -> tuple[NDArray[np.float32], str]:
-    """Grad-CAM of the best class of single sites: where in the image the evidence lies.
+    model: Model,
+    screen: Screen,
+    rows: NDArray[np.int64],
+    classes: Sequence[str] | None = None,
+    *,
+    device: DeviceName = "auto",
+    observer: Observer | None = None,
+) -> HeatMaps:
+    """Where in the images of single sites the evidence for a class lies, by Grad-CAM or, failing that, occlusion.
 
     In float32, with the batch-norm statistics of training.
 
@@ -131,21 +154,34 @@ def heat_maps(
         model: its channels must be the screen's.
         screen: whole experiments, since normalizers are fitted on it.
         rows: sites of the screen, int64 [n]; all at once, so give few.
+        classes: names of n classes of the model; the best class of each site where None.
         device: `auto`, `cpu`, `cuda` or `mps`.
-
-    Returns:
-        Maps float32 [n, H, W] of the size that the network sees, in the order of the rows, and the layer's name.
+        observer: is told of progress.
 
     Raises:
-        ModelError: the backbone makes no feature map, or the screen's channels are not the model's.
+        ModelError: the screen's channels are not the model's.
         ImageError: a site cannot be read.
     """
     wanted = np.isin(np.arange(len(screen)), rows)
-    ready = model.prepared(screen, wanted, device=device, bad_images="error", observer=Silent())
+    ready = model.prepared(screen, wanted, device=device, observer=observer or Silent())
     place = dict(zip(np.flatnonzero(wanted).tolist(), ready.rows, strict=True))
     looked = np.array([place[row] for row in rows.tolist()], dtype=np.int64)
-    heat = grad_cam(ready.network, ready.inputs.clean(ready.inputs.store.read(looked), looked))
-    return heat.maps.cpu().numpy(), heat.layer
+    ((found, pixels),) = ready.inputs.read_ahead([looked])
+    if len(found) < len(looked):
+        raise ImageError(f"{screen.source}: {len(looked) - len(found)} of {len(looked)} sites cannot be read")
+    view = ready.inputs.clean(pixels, found)
+    number = {name: place for place, name in enumerate(model.bundle.manifest.classes)}
+    asked = None if classes is None else torch.tensor([number[name] for name in classes]).to(view.images.device)
+    try:
+        heat = grad_cam(ready.network, view, asked)
+    except ModelError as error:
+        fill = channel_means(ready.inputs, looked)
+        maps = patch_occlusion(ready.network, view, fill, asked)
+        return HeatMaps(maps.cpu().numpy(), "occlusion", (f"{error}.",))
+    of_layer = (
+        f"Grad-CAM is made of the layer {heat.layer}, whose map has {heat.places[0]} × {heat.places[1]} places."
+    )
+    return HeatMaps(heat.maps.cpu().numpy(), "Grad-CAM", (of_layer,))
 
 
 def _sites_of(model: Model, screen: Screen, wells: Collection[str] | None, most: int | None) -> NDArray[np.bool_]:

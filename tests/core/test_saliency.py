@@ -16,7 +16,13 @@ from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.domain_norm import DomainNorm
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.prediction import predict_rows
-from deepnoise_core.engine.saliency import channel_means, grad_cam, loss_by_channel, occlusion
+from deepnoise_core.engine.saliency import (
+    channel_means,
+    grad_cam,
+    loss_by_channel,
+    occlusion,
+    patch_occlusion,
+)
 from deepnoise_core.engine.timm_network import timm_network
 from deepnoise_core.testing.networks import SmallBackbone, SmallHead, small_classifier
 from deepnoise_core.testing.screens import random_screen
@@ -125,6 +131,7 @@ def test_grad_cam_peaks_on_what_was_planted() -> None:
     model = linear_classifier(np.array([[1.0, -1.0], [-1.0, 1.0]], np.float32))
     heat = grad_cam(model, View(images, None))
     assert heat.layer == "map"
+    assert heat.places == (16, 24)
     for one, place in zip(heat.maps, [(slice(3, 5), slice(18, 20)), (slice(10, 12), slice(4, 6))], strict=True):
         assert one[place].min() > 0.9 * one.max() > 0
         assert float(one.sum()) == pytest.approx(float(one[place].sum()), rel=1e-3)
@@ -145,6 +152,29 @@ def test_grad_cam_is_the_formula() -> None:
     wanted = nn.functional.interpolate(torch.from_numpy(small)[:, None], size=(21, 17), mode="bilinear")[:, 0]
     np.testing.assert_allclose(heat.maps.numpy(), wanted.numpy(), atol=1e-6)
     assert all(parameter.grad is None for parameter in model.parameters())
+    assert model.training
+
+
+def test_patches_are_missed_as_the_formula_says() -> None:
+    weights = np.random.default_rng(5).normal(0, 8, (5, 3)).astype(np.float32)
+    model = linear_classifier(weights)
+    model.train()
+    images = torch.randn(2, 3, 8, 12, generator=torch.Generator().manual_seed(0))
+    fill = np.array([0.1, -0.2, 0.3], np.float32)
+    asked = torch.tensor([3, 1])
+    for classes in (asked, None):
+        heat = patch_occlusion(model, View(images, None), fill, classes, patches=4)
+        pixels = images.double().numpy()
+        whole = log_softmax(pixels.mean(axis=(2, 3)) @ weights.T)
+        labels = asked.numpy() if classes is not None else whole.argmax(axis=1)
+        wanted = np.zeros((2, 4, 4), np.float32)
+        for row, column in np.ndindex(4, 4):
+            less = pixels.copy()
+            less[:, :, 2 * row : 2 * row + 2, 3 * column : 3 * column + 3] = fill[:, None, None]
+            falls = whole - log_softmax(less.mean(axis=(2, 3)) @ weights.T)
+            wanted[:, row, column] = np.maximum(falls[np.arange(2), labels], 0)
+        smooth = nn.functional.interpolate(torch.from_numpy(wanted)[:, None], size=(8, 12), mode="bilinear")[:, 0]
+        np.testing.assert_allclose(heat.numpy(), smooth.numpy(), atol=2e-5)
     assert model.training
 
 

@@ -19,6 +19,7 @@ from deepnoise.reports.palette import NOTHING
 from deepnoise.reports.plates import Channel, plate_maps
 from deepnoise.reports.quality import FEW, FINE, ODD, UNREADABLE, quality
 from deepnoise.reports.thumbnails import Thumbnails, make_thumbnails
+from deepnoise.reports.well_images import well_images
 from deepnoise.reports.wells import MENDED, SPOILT, STILL_WRONG, correctness, flips, in_need_of_a_look, wells_of
 from deepnoise_core.contracts import Predictions, Screen, Stage
 from deepnoise_core.contracts.errors import InputError
@@ -81,6 +82,7 @@ def test_all_sections_are_there(report: str) -> None:
         "map",
         "separation",
         "confidence",
+        "confused",
         "channels",
         "learning",
         "methods",
@@ -188,7 +190,7 @@ def test_twenty_plates_fit_ten_megabytes() -> None:
     wells, screen = wells_of(found, None), screen_of(found, 32, 3)
     order = in_need_of_a_look(wells).tolist()
     sites = [np.array([row]) for row in range(len(found))]
-    pictures = make_thumbnails(screen, sites, order, 300, 8_000_000, Silent())
+    pictures = make_thumbnails(well_images(screen, sites, order), order, 300, 8_000_000, Silent())
     section = plate_maps(wells, pictures, None, [Channel(name) for name in screen.channels], "")
     html = page("twenty plates", "", [section])
     assert pictures.bytes <= 8_000_000
@@ -201,7 +203,7 @@ def test_a_short_budget_is_spent_on_wells_that_need_a_look() -> None:
     screen, wells = screen_of(found, 64, 3), wells_of(found, None)
     order = in_need_of_a_look(wells).tolist()
     sites = [np.array([row]) for row in range(len(found))]
-    pictures = make_thumbnails(screen, sites, order, 4, 6_000, Silent())
+    pictures = make_thumbnails(well_images(screen, sites, order), order, 4, 6_000, Silent())
     shown = {*pictures.apart, *pictures.together}
     assert 0 < len(shown) < len(found)
     assert shown == set(order[: len(shown)])

@@ -24,7 +24,7 @@ _WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 
 @pytest.fixture(scope="module")
 def file(tiny_predictions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return dn.report(tiny_predictions, tmp_path_factory.mktemp("page") / "report.html", layout="pca", saliency=0)
+    return dn.report(tiny_predictions, tmp_path_factory.mktemp("page") / "report.html", layout="pca", saliency=6)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,47 @@ def test_keys_walk_the_plate(page: "Page") -> None:
     page.keyboard.press("Escape")
     assert page.locator("#look").is_hidden()
     assert page.evaluate("document.activeElement.tagName") == "rect"
+
+
+def test_pictures_of_wells_tell_and_open_as_plates_do(page: "Page") -> None:
+    for section in ("#confused", "#channels"):
+        picture = page.locator(f"{section} button[data-w]").first
+        picture.scroll_into_view_if_needed()
+        picture.hover()
+        assert "confidence" in page.locator("#tip").inner_text()
+        where = picture.locator("span").inner_text()
+        picture.click()
+        plate, well = where.rpartition(" ")[::2]
+        experiment, _, plate = plate.partition("/")
+        assert page.locator("#look h3").inner_text() == f"{well}, plate {plate} of {experiment}"
+        page.locator("#look canvas").wait_for()
+        page.keyboard.press("Escape")
+        assert page.locator("#look").is_hidden()
+        assert picture.evaluate("one => one === document.activeElement")
+
+
+def test_keys_walk_the_pictures(page: "Page") -> None:
+    group = page.locator(".confused").first
+    assert group.locator("button[tabindex='0']").count() == 1
+    first = group.locator("button[data-w]").first
+    first.focus()
+    assert page.locator("#tip").is_visible()
+    page.keyboard.press("ArrowRight")
+    assert group.locator("button[data-w]").nth(1).evaluate("one => one === document.activeElement")
+    page.keyboard.press("Enter")
+    shown = page.locator("#look h3").inner_text()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#look h3").inner_text() != shown
+    page.keyboard.press("ArrowLeft")
+    assert first.evaluate("one => one === document.activeElement")
+    page.keyboard.press("Escape")
+    assert page.locator("#look").is_hidden()
+
+
+def test_all_pictures_are_drawn_and_named(page: "Page") -> None:
+    pictures = page.locator("#confused img, #channels img")
+    assert pictures.count() > 4
+    assert pictures.evaluate_all("all => all.every(one => one.alt && one.complete && one.naturalWidth > 0)")
 
 
 def test_colours_can_be_changed(page: "Page") -> None:

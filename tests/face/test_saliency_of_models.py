@@ -1,5 +1,6 @@
 """Saliency by the very path that a model predicts by."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import deepnoise as dn
 from deepnoise.model import Model
 from deepnoise.saliency import channel_saliency, heat_maps
 from deepnoise_core.contracts import Screen, Stage
-from deepnoise_core.contracts.errors import PredictionsError
+from deepnoise_core.contracts.errors import ImageError, ModelError, PredictionsError
 from deepnoise_core.data.stores import ArrayStore
 
 
@@ -70,8 +71,38 @@ def test_what_cannot_be_looked_at_is_named(model: Model, screen: Screen) -> None
 
 def test_heat_lies_on_sites_in_the_order_asked(model: Model, screen: Screen) -> None:
     rows = screen.sites.with_row_index().filter(pl.col("role") == "treatment")["index"].to_numpy()[[5, 2]]
-    maps, layer = heat_maps(model, screen, rows, device="cpu")
-    assert maps.shape == (2, 32, 32)
-    assert layer
-    swapped, _ = heat_maps(model, screen, rows[::-1], device="cpu")
-    np.testing.assert_allclose(swapped[::-1], maps, atol=1e-6)
+    heat = heat_maps(model, screen, rows, device="cpu")
+    assert heat.maps.shape == (2, 32, 32)
+    assert heat.way == "Grad-CAM"
+    assert "places" in heat.notes[0]
+    swapped = heat_maps(model, screen, rows[::-1], device="cpu")
+    np.testing.assert_allclose(swapped.maps[::-1], heat.maps, atol=1e-6)
+    one, other = model.bundle.manifest.classes[:2]
+    asked, flipped = (
+        heat_maps(model, screen, rows, names, device="cpu") for names in ((one, other), (other, one))
+    )
+    assert not np.allclose(asked.maps, flipped.maps)
+
+
+def test_a_network_without_a_map_is_asked_by_occlusion(
+    model: Model, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_map(*_: object) -> None:
+        raise ModelError("Grad-CAM needs a feature map")
+
+    monkeypatch.setattr("deepnoise.saliency.grad_cam", no_map)
+    heat = heat_maps(model, screen, np.array([3, 1]), device="cpu")
+    assert heat.way == "occlusion"
+    assert heat.notes == ("Grad-CAM needs a feature map.",)
+    assert heat.maps.shape == (2, 32, 32)
+    assert heat.maps.any()
+
+
+def test_a_site_that_cannot_be_read_has_no_heat(model: Model, tiny_screen: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_screen, tmp_path / "screen"))
+    site = dn.open_screen(folder).sites.row(3, named=True)
+    images = folder / "images" / site["experiment"] / f"Plate{site['plate']}"
+    image = images / f"{site['well']}_s{site['site']}_w3.png"
+    image.write_bytes(image.read_bytes()[:-40])
+    with pytest.raises(ImageError, match="w3"):
+        heat_maps(model, dn.open_screen(folder), np.array([3]), device="cpu")

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise.disentanglement import START, Progress, measure_steps
-from deepnoise.model import load_model
 from deepnoise.pictures.embedding_map import Method, batch_kinds, embedding_map, perturbation_kinds
 from deepnoise.reports import telling
-from deepnoise.reports.channels import ClassLoss, Loss, channels
+from deepnoise.reports.attribution import bundle_of, evidence, occluded
+from deepnoise.reports.channels import channels
+from deepnoise.reports.confusion import confused_pairs, confusion, wells_shown
 from deepnoise.reports.curves import curves
 from deepnoise.reports.embedding import embedding
 from deepnoise.reports.gathering import Material
@@ -26,8 +26,8 @@ from deepnoise.reports.sentences import biology_or_plate, how_sure, what_to_look
 from deepnoise.reports.separation import separation
 from deepnoise.reports.summary import Overview, summary
 from deepnoise.reports.thumbnails import Thumbnails, make_thumbnails
+from deepnoise.reports.well_images import Grade, WellImages, well_images
 from deepnoise.reports.wells import Wells, flips, in_need_of_a_look, wells_of
-from deepnoise.saliency import channel_saliency
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, PredictionsError
 from deepnoise_core.data.plates import plates_of
@@ -36,7 +36,7 @@ from deepnoise_core.engine.observation import Observer
 from deepnoise_registry.catalogue import Catalogue
 
 _UNSURE = 0.1
-_MOST_CLASSES = 40
+_SMALL = Grade(128, 60, 1)
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class Choices:
     megabytes: float = 8.0
     layout: Method = "auto"
     saliency: int = 32
+
+    @property
+    def bytes(self) -> int:
+        """What the pictures may take."""
+        return int(1e6 * self.megabytes)
 
 
 def sections_of(material: Material, catalogue: Catalogue, choices: Choices, observer: Observer) -> list[Section]:
@@ -78,14 +83,7 @@ def sections_of(material: Material, catalogue: Catalogue, choices: Choices, obse
             "Biology or plate?": biology_or_plate(evaluation, measured.steps[START] if measured else None),
             "What to look at?": what_to_look_at(wells, evaluation),
         }
-        made.append(_plates(material.screen, wells, int(1e6 * choices.megabytes), observer))
-        made += _map(material, choices.layout, notes, observer)
-        if measured:
-            found = measured.as_dict()
-            made.append(separation(found["steps"], found["anchors"], found["notes"]))
-        if evaluation is not None and evaluation.calibration is not None:
-            made.append(reliability(evaluation.calibration, evaluation.uncalibrated))
-        made += _channels(material, wells, catalogue, choices.saliency, notes, observer)
+        made += _of_wells(material, material.predictions, wells, measured, catalogue, choices, notes, observer)
     if training is not None and training.records:
         made.append(curves(training.records, training.card.get("best_epoch")))
     overview = Overview(
@@ -99,16 +97,51 @@ def sections_of(material: Material, catalogue: Catalogue, choices: Choices, obse
     return [summary(overview, evaluation), *made, last]
 
 
-def _plates(screen: Screen | None, wells: Wells, budget: int, observer: Observer) -> Section:
+def _of_wells(
+    material: Material,
+    predictions: Predictions,
+    wells: Wells,
+    measured: Progress | None,
+    catalogue: Catalogue,
+    choices: Choices,
+    notes: list[str],
+    observer: Observer,
+) -> Iterator[Section]:
+    screen, evaluation, budget = material.screen, material.evaluation, choices.bytes
+    order = in_need_of_a_look(wells).tolist()
+    sites = [] if screen is None else _sites(screen, wells)
+    images = None if screen is None or budget <= 0 else well_images(screen, sites, order)
+    pairs = confused_pairs(predictions, wells)
+    pictures = images.composites(wells_shown(pairs), _SMALL, budget // 8) if images else {}
+    of_channels, spent = _channels(material, wells, images, catalogue, choices, notes, observer)
+    spent += sum(map(len, pictures.values()))
+    yield _plates(screen, wells, sites, images, budget - spent, observer)
+    yield from _map(material, choices.layout, notes, observer)
+    if measured:
+        found = measured.as_dict()
+        yield separation(found["steps"], found["anchors"], found["notes"])
+    if evaluation is not None and evaluation.calibration is not None:
+        yield reliability(evaluation.calibration, evaluation.uncalibrated)
+    yield confusion(pairs, wells, pictures)
+    yield from of_channels
+
+
+def _plates(
+    screen: Screen | None,
+    wells: Wells,
+    sites: Sequence[NDArray[np.int64]],
+    images: WellImages | None,
+    budget: int,
+    observer: Observer,
+) -> Section:
     if screen is None:
         return plate_maps(wells, Thumbnails(), None, (), "The screen is not at hand, so there are no pictures.")
-    sites = _sites(screen, wells)
     marked = sum(kind.mark != "" for kind in flips(wells))
     matter = marked + int(_UNSURE * len(wells))
     order = in_need_of_a_look(wells).tolist()
-    thumbnails = make_thumbnails(screen, sites, order, matter, budget, observer)
+    thumbnails = make_thumbnails(images, order, matter, budget, observer) if images else Thumbnails()
     channels = [Channel(name.replace("_", " "), screen.stains.get(name, "")) for name in screen.channels]
-    why = "" if thumbnails.grade else "No pictures were asked for." if budget <= 0 else "No image could be read."
+    why = "" if thumbnails.grade else "No image could be read." if images else "No pictures were asked for."
     return plate_maps(wells, thumbnails, _quality(wells, sites, thumbnails, screen), channels, why)
 
 
@@ -168,25 +201,31 @@ def _map(material: Material, layout: Method, notes: list[str], observer: Observe
 
 
 def _channels(
-    material: Material, wells: Wells, catalogue: Catalogue, most: int, notes: list[str], observer: Observer
-) -> list[Section]:
-    """What the model loses without each channel, on some of the held-out wells."""
-    bundle = Path(str((material.provenance or {}).get("bundle", "")))
-    if not most or material.screen is None or not (bundle / "recipe.yaml").is_file():
-        return []
-    unseen = wells.ids["well_id"][(wells.ids["part"] == "test") & np.isfinite(wells.sure)]
-    observer.note(f"predicting {min(most, len(unseen) or most)} wells without each channel")
+    material: Material,
+    wells: Wells,
+    images: WellImages | None,
+    catalogue: Catalogue,
+    choices: Choices,
+    notes: list[str],
+    observer: Observer,
+) -> tuple[list[Section], int]:
+    """What labels lose without each channel, where the evidence lies in some wells, and bytes of pictures."""
+    if not choices.saliency:
+        return [], 0
+    bundle, why = bundle_of(material)
+    if bundle is None or material.screen is None:
+        notes.append(f"What channels are worth is not shown, since {why}.")
+        return [], 0
     try:
-        own = unseen.tolist() if len(unseen) else None
-        found = channel_saliency(load_model(bundle, catalogue), material.screen, own, most=most)
+        lost, own = occluded(bundle, material.screen, wells, catalogue, choices.saliency, observer)
     except InputError as error:
         notes.append(f"What channels are worth is not shown: {error}.")
-        return []
-    width = len(found.channels)
-    rows = found.by_class.select("class", "wells", "fall").rows()
-    grouped = [rows[start : start + width] for start in range(0, len(rows), width)]
-    classes = [ClassLoss(own[0][0], own[0][1], tuple(row[2] for row in own)) for own in grouped]
-    losses = [Loss(name.replace("_", " "), fall, changed) for name, fall, changed in found.overall.rows()]
-    looked_at = sum(one.wells for one in classes)
-    classes.sort(key=lambda one: -one.wells)
-    return [channels(losses, classes[:_MOST_CLASSES], looked_at, found.fill, found.notes)]
+        return [], 0
+    found = None
+    try:
+        if images:
+            found = evidence(bundle, images, wells, catalogue, choices.saliency, choices.bytes // 8, observer)
+    except InputError as error:
+        own = (*own, f"Where in the image the evidence lies is not shown: {error}.")
+    own = (*own, *(found.notes if found else ()))
+    return [channels(lost, found, own)], found.bytes if found else 0

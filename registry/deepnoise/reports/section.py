@@ -54,5 +54,5 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["percent"] = _unbroken_percent
+    made.filters |= {"percent": _unbroken_percent, "unbroken": unbroken}
     return made

@@ -5,7 +5,6 @@ The wells that need a look come first, so that a small budget is spent on them.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,24 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepnoise.pictures.composite import Levels, channel_images, coloured, plate_levels, thumbnail
-from deepnoise_core.contracts import Screen
-from deepnoise_core.contracts.errors import ImageError
+from deepnoise.pictures.composite import coloured
+from deepnoise.reports.well_images import Grade, WellImages, data_uri
 from deepnoise_core.engine.observation import Observer
 
-_PREFIX = "data:image/webp;base64,"
 _SAMPLED = 16
 _RESERVE = 1.15
-_GAP = 2
-
-
-class Grade(NamedTuple):
-    """How well a picture is kept: its longer side in pixels, WebP quality, and sites of a well."""
-
-    size: int
-    quality: int
-    sites: int
-
 
 GRADES = (
     Grade(192, 70, 2),
@@ -76,121 +63,59 @@ class Thumbnails:
 
 
 def make_thumbnails(
-    screen: Screen,
-    sites: Sequence[NDArray[np.int64]],
-    order: Sequence[int],
-    matter: int,
-    budget: int,
-    observer: Observer,
+    images: WellImages, order: Sequence[int], matter: int, budget: int, observer: Observer
 ) -> Thumbnails:
     """Pictures of wells until the budget is spent.
 
     Args:
-        screen: its store is read.
-        sites: rows of the screen of each of N wells.
+        images: of N wells.
         order: the wells, those that need a look first.
         matter: how many of them need one.
         budget: bytes that the pictures may take on the page.
         observer: is told of progress.
     """
-    if budget <= 0 or not order:
-        return Thumbnails()
-    levels, faults = _levels(screen, sites, order)
-    readable = [well for well in order if well not in faults]
+    readable = [well for well in order if well not in images.faults]
     sample = readable[:: max(1, len(readable) // _SAMPLED)][:_SAMPLED]
-    if not sample:
-        return Thumbnails(faults=faults)
-    plan = _plan(screen, sites, sample, levels, (len(readable), min(matter, len(readable))), budget, faults)
-    brightness = np.full((len(sites), len(screen.channels)), np.nan)
+    if budget <= 0 or not sample:
+        return Thumbnails(faults=images.faults)
+    plan = _plan(images, sample, (len(readable), min(matter, len(readable))), budget)
+    brightness = np.full((len(images.sites), len(images.screen.channels)), np.nan)
     apart: dict[int, str] = {}
     together: dict[int, str] = {}
     spent = 0
     with observer.task("pictures of wells", plan.apart + plan.together) as advance:
         for place, well in enumerate(readable[: plan.apart + plan.together]):
             advance(1)
-            try:
-                channels = _channels(screen, sites[well], levels, plan.grade)
-            except ImageError as error:
-                faults[well] = str(error)
+            channels = images.channels(well, plan.grade)
+            if channels is None:
                 continue
             brightness[well] = channels.mean(axis=(1, 2)) / 255
             alone = place < plan.apart
-            uri = _uri(_beside(channels) if alone else coloured(channels), plan.grade)
+            uri = data_uri(_beside(channels) if alone else coloured(channels), plan.grade.quality)
             if spent + len(uri) > budget:
                 break
             spent += len(uri)
             (apart if alone else together)[well] = uri
-    return Thumbnails(apart, together, brightness, faults, plan.grade, spent)
+    return Thumbnails(apart, together, brightness, images.faults, plan.grade, spent)
 
 
-def _plan(
-    screen: Screen,
-    sites: Sequence[NDArray[np.int64]],
-    sample: Iterable[int],
-    levels: Levels,
-    counts: tuple[int, int],
-    budget: int,
-    faults: dict[int, str],
-) -> Plan:
+def _plan(images: WellImages, sample: Iterable[int], counts: tuple[int, int], budget: int) -> Plan:
     """The best grade at which all wells get a picture, and those that matter their channels apart.
 
     Where even the least grade is too much for that, all wells get a composite, or as many as there is room for.
     """
-    looked = []
-    for well in sample:
-        try:
-            looked.append(_channels(screen, sites[well], levels, GRADES[0]))
-        except ImageError as error:
-            faults[well] = str(error)
+    looked = [one for well in sample if (one := images.channels(well, GRADES[0])) is not None]
     many, matter = counts
     apart = together = 1.0
     for grade in GRADES:
         shrunk = [_resized(channels, grade) for channels in looked]
-        apart = _RESERVE * float(np.mean([len(_uri(_beside(one), grade)) for one in shrunk] or [1]))
-        together = _RESERVE * float(np.mean([len(_uri(coloured(one), grade)) for one in shrunk] or [1]))
+        apart = _RESERVE * float(np.mean([_size(_beside(one), grade) for one in shrunk] or [1]))
+        together = _RESERVE * float(np.mean([_size(coloured(one), grade) for one in shrunk] or [1]))
         if many * together + matter * (apart - together) <= budget:
             break
     room = int((budget - many * together) / max(apart - together, 1.0))
     alone = min(max(room, 0), many)
     return Plan(grade, alone, min(many - alone, int(max(budget - alone * apart, 0) / together)))
-
-
-def _levels(
-    screen: Screen, sites: Sequence[NDArray[np.int64]], wells: Sequence[int]
-) -> tuple[Levels, dict[int, str]]:
-    """Levels of all plates, and the wells of plates of which no image can be read."""
-    places = screen.sites.select("experiment", "plate").rows()
-    members: dict[tuple[str, str], list[int]] = {}
-    for well in sorted(wells):
-        members.setdefault(places[sites[well][0]], []).append(well)
-    found: dict[tuple[str, str], NDArray[np.float32]] = {}
-    faults: dict[int, str] = {}
-    for own in members.values():
-        rows = np.array([sites[well][0] for well in own[:: -(-len(own) // _SAMPLED)]], dtype=np.int64)
-        try:
-            found |= plate_levels(screen, rows).of_plate
-        except ImageError as error:
-            readable = [row for row in rows.tolist() if _can_read(screen, row)]
-            if readable:
-                found |= plate_levels(screen, np.array(readable)).of_plate
-            else:
-                faults |= dict.fromkeys(own, str(error))
-    return Levels(found), faults
-
-
-def _can_read(screen: Screen, row: int) -> bool:
-    try:
-        screen.store.read(np.array([row]))
-    except ImageError:
-        return False
-    return True
-
-
-def _channels(screen: Screen, rows: NDArray[np.int64], levels: Levels, grade: Grade) -> NDArray[np.uint8]:
-    """The channels of the first sites of a well, sites side by side, [C, h, w]."""
-    shown = [channel_images(screen, int(row), size=grade.size, levels=levels) for row in rows[: grade.sites]]
-    gap = np.zeros((*shown[0].shape[:2], _GAP), dtype=np.uint8)
-    return np.concatenate([part for one in shown for part in (gap, one)][1:], axis=2)
 
 
 def _resized(channels: NDArray[np.uint8], grade: Grade) -> NDArray[np.uint8]:
@@ -207,5 +132,5 @@ def _beside(channels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate(list(channels), axis=1)
 
 
-def _uri(image: NDArray[np.uint8], grade: Grade) -> str:
-    return _PREFIX + base64.b64encode(thumbnail(image, quality=grade.quality)).decode()
+def _size(image: NDArray[np.uint8], grade: Grade) -> int:
+    return len(data_uri(image, grade.quality))

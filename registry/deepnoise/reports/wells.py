@@ -56,6 +56,10 @@ class Wells:
         """The last stage."""
         return list(self.labels)[-1]
 
+    def place(self, well: int) -> str:
+        """Where a well lies: `experiment/plate well`."""
+        return "{}/{} {}".format(*(self.ids[name][well] for name in ("experiment", "plate", "well")))
+
 
 def wells_of(predictions: Predictions, truth: NDArray[Any] | None) -> Wells:
     """The wells of predictions, with the true class names where they are known."""
