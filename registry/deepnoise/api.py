@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from deepnoise.listing import kind_named
 from deepnoise.reporting import report
 from deepnoise_core.contracts import Predictions, Screen
+from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.data.plates import assign_plates
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.discovery import discover_from_environment
@@ -20,8 +21,10 @@ from deepnoise_registry.records import Offer
 if TYPE_CHECKING:
     import polars as pl
 
+    from deepnoise.corrections import Step
+    from deepnoise.disentanglement import Progress
     from deepnoise.ensembles import Ensemble
-    from deepnoise.model import Model
+    from deepnoise.model import Model, PartName
     from deepnoise.series import Series
     from deepnoise.submission import Submission
     from deepnoise.training import Run
@@ -39,6 +42,7 @@ __all__ = [
     "compare",
     "components",
     "compose",
+    "disentangle",
     "ensemble",
     "evaluate",
     "installed",
@@ -214,6 +218,39 @@ def compare(
     return compare_folders(folders, installed(), _opened(screen), protocol=protocol_name(protocol))
 
 
+def disentangle(
+    predictions: Predictions | str | Path,
+    screen: Screen | str | Path | None = None,
+    *,
+    steps: Sequence[Step] = (),
+    part: PartName | None = None,
+    seed: int = 0,
+) -> Progress:
+    """Signal apart from noise in embeddings, before and after corrections, with anchors beside them.
+
+    Args:
+        predictions: with embeddings; a folder of them, or what `predict` returned.
+        screen: with the labels, open or the path of one; the predicted one where None, which
+            a folder alone tells.
+        steps: corrections, one upon the other, as post-processors are named in a recipe: `"sphering"`, or
+            `{"name": "center-scale", "options": {"level": "experiment"}}`.
+        part: wells that count: `all`, `train`, `validation` or `test`; those never trained on where None.
+        seed: of folds, intervals, nulls and anchors.
+    """
+    from deepnoise.corrections import built_steps, filled_steps
+    from deepnoise.disentanglement import measure_folder, measure_steps
+
+    catalogue, opened = installed(), _opened(screen)
+    built = built_steps(filled_steps(steps, catalogue), catalogue)
+    if isinstance(predictions, Predictions):
+        if opened is None:
+            raise InputError(
+                "predictions in memory do not tell their screen; name it: disentangle(predictions, screen)"
+            )
+        return measure_steps(predictions, opened, built, part=part, seed=seed)
+    return measure_folder(Path(predictions), catalogue, opened, steps=built, part=part, seed=seed)
+
+
 def submit(
     predictions: str | Path,
     out: str | Path,
@@ -245,7 +282,7 @@ def baseline(
     target: str = "perturbation",
     leave_out: str = "experiment",
     features: str | None = None,
-    corrections: Sequence[str] = (),
+    steps: Sequence[Step] = (),
 ) -> Predictions:
     """Score precomputed embeddings by the class means of all other experiments, and write them as predictions.
 
@@ -256,13 +293,14 @@ def baseline(
         target: column whose values are the classes.
         leave_out: column whose rows of one value are scored by all others, such as plate or compound.
         features: names of the features' columns, with `*` for anything; as the file shows where None.
-        corrections: post-processors of embeddings that come first, as in a recipe: `combat`, or
-            `{name: center-scale, options: {level: experiment}}`.
+        steps: corrections of embeddings that come first, as of `disentangle`.
     """
     from deepnoise.baselines import BaselineOptions, write_baseline
+    from deepnoise.corrections import filled_steps
 
-    options = BaselineOptions(target, leave_out, features, tuple(corrections))
-    return write_baseline(Path(embeddings), Path(metadata), Path(out), options, installed())
+    catalogue = installed()
+    options = BaselineOptions(target, leave_out, features, filled_steps(steps, catalogue))
+    return write_baseline(Path(embeddings), Path(metadata), Path(out), options, catalogue)
 
 
 def write_profiles(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deepnoise.corrections import built_steps
 from deepnoise_core.contracts import Kind, PlateDesign, Predictions, Screen
 from deepnoise_core.contracts.errors import ScreenError
-from deepnoise_core.contracts.protocols import PostProcessor
 from deepnoise_core.data.embeddings import EmbeddingTable, embedded, read_embeddings
 from deepnoise_core.data.files import refuse_taken, sha256_of
 from deepnoise_core.data.names import did_you_mean, some_of
@@ -23,9 +22,7 @@ from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.evaluation.prototypes import SCALE, design_of_others, score_by_prototypes
 from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.recipes.document import Document, parse_document
 from deepnoise_registry.recipes.recipe import ComponentReference
-from deepnoise_registry.recipes.validation import validate_options
 from deepnoise_registry.screens import open_screen, recognising_readers
 
 STEPS = ("site-mean", "plate-group", "plate-balanced")
@@ -40,14 +37,13 @@ class BaselineOptions:
         target: column whose values are the classes.
         leave_out: column whose rows of one value are scored by all others; plates are those of an experiment.
         features: names of the features' columns, with `*` for anything; as the file shows where None.
-        corrections: post-processors of embeddings that come first, as in a recipe: `combat`, or
-            `{name: center-scale, options: {level: experiment}}`.
+        steps: post-processors of embeddings that come first.
     """
 
     target: str = "perturbation"
     leave_out: str = "experiment"
     features: str | None = None
-    corrections: tuple[str, ...] = ()
+    steps: tuple[ComponentReference, ...] = ()
 
 
 def write_baseline(
@@ -71,19 +67,20 @@ def write_baseline(
         OutputError: the folder is taken.
     """
     refuse_taken(out, "a folder of predictions")
-    corrections = [_component(word, catalogue) for word in options.corrections]
+    corrections = built_steps(options.steps, catalogue)
     reader = _reader(metadata, catalogue)
     screen = open_screen(metadata, catalogue, reader)
     table = read_embeddings(embeddings, options.features)
-    predictions = _scored(
-        embedded(table, screen), screen, table, options, _built(corrections, catalogue), catalogue
-    )
+    predictions = embedded(table, screen)
+    for correct in corrections.values():
+        predictions = correct(predictions, PlateDesign())
+    predictions = _scored(predictions, screen, table, options, catalogue)
     provenance = {
         "model": f"prototypes of {embeddings.name}",
         "embeddings": str(embeddings.resolve()),
         "embeddings_sha256": sha256_of(embeddings),
         "features": len(table.features),
-        "corrections": [one.model_dump(mode="json") for one in corrections],
+        "steps": [one.model_dump(mode="json") for one in options.steps],
         "scale": SCALE,
         "leave_out": options.leave_out,
         "screen": screen.source,
@@ -102,11 +99,8 @@ def _scored(
     screen: Screen,
     table: EmbeddingTable,
     options: BaselineOptions,
-    corrections: Sequence[PostProcessor],
     catalogue: Catalogue,
 ) -> Predictions:
-    for correct in corrections:
-        predictions = correct(predictions, PlateDesign())
     target = _target(screen, options.target)
     rows = _rows_of(predictions, screen)
     units = _units(screen, options.leave_out)[rows]
@@ -126,8 +120,8 @@ def _scored(
     if design is None:
         note = f"which plates hold which classes depends on the {options.leave_out} left out, so none is assumed"
         predictions, design = replace(predictions, notes=(*predictions.notes, note)), PlateDesign()
-    for step in _built([ComponentReference(name=name) for name in STEPS], catalogue):
-        predictions = step(predictions, design)
+    for name in STEPS:
+        predictions = build(catalogue, Kind.POSTPROCESSOR, ComponentReference(name=name))(predictions, design)
     return predictions
 
 
@@ -160,15 +154,3 @@ def _reader(metadata: Path, catalogue: Catalogue) -> ComponentReference | None:
     if metadata.is_file() and not recognising_readers(metadata, catalogue):
         return ComponentReference(name="table", options={"images": "none"})
     return None
-
-
-def _component(word: str, catalogue: Catalogue) -> ComponentReference:
-    document = parse_document(word, "--correct")
-    reference = validate_options(document, ComponentReference)
-    model = catalogue.find(Kind.POSTPROCESSOR, reference.name).component.options
-    validate_options(Document(f"--correct {reference.name}", reference.options), model)
-    return reference
-
-
-def _built(references: Sequence[ComponentReference], catalogue: Catalogue) -> list[PostProcessor]:
-    return [build(catalogue, Kind.POSTPROCESSOR, one) for one in references]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,22 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepnoise.corrections import Step
 from deepnoise.evaluation import parts_of, predicted_screen, well_truth
-from deepnoise.opening import filled_options
-from deepnoise_core.contracts import Kind, PlateDesign, Predictions, Screen
-from deepnoise_core.contracts.errors import InputError, PredictionsError
+from deepnoise_core.contracts import PlateDesign, Predictions, ReferenceWells, Screen
+from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.contracts.protocols import PostProcessor
-from deepnoise_core.data.names import did_you_mean
+from deepnoise_core.data.plates import plates_of
 from deepnoise_core.data.prediction_table import read_predictions
+from deepnoise_core.data.statistics.levels import REFERENCE_ROLES
 from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.evaluation.disentanglement import Disentanglement, Factors, anchors, measure
-from deepnoise_registry.building import build
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.recipes.recipe import ComponentReference
 
 START = "as predicted"
 """Name of the embedding before any step."""
+
+ENOUGH = 4
+"""Reference wells that a plate needs to be measured by them."""
 
 Steps = Mapping[str, PostProcessor]
 
@@ -80,11 +82,18 @@ def measure_folder(
 
 
 def measure_steps(
-    predictions: Predictions, screen: Screen, steps: Steps, *, part: str | None = None, seed: int = 0
+    predictions: Predictions,
+    screen: Screen,
+    steps: Steps,
+    *,
+    part: str | None = None,
+    seed: int = 0,
+    leave_out: bool = False,
 ) -> Progress:
     """As `measure_folder`, of predictions in memory.
 
-    Steps see all wells, controls too; what is measured are the treatments whose perturbation is known.
+    Steps see all wells, controls too; what is measured are the treatments whose perturbation is known. A step
+    that cannot be fitted is an error, or with `leave_out` is left out with a note, and the others go on.
     """
     wells = merge_sites(predictions)
     if wells.embeddings is None:
@@ -96,49 +105,48 @@ def measure_steps(
         **{name: wells.ids[name][counted] for name in ("experiment", "plate", "well", "cell_type")},
     )
     measured = {START: measure(wells.embeddings[counted], factors, seed=seed)}
-    said = len(wells.notes)
     for name, step in steps.items():
-        before, wells = wells, step(wells, PlateDesign())
-        if wells.embeddings is None or wells.embeddings is before.embeddings:
-            raise PredictionsError(f"{name} changes no embeddings; name steps that do, such as center-scale")
-        measured[name] = measure(wells.embeddings[counted], factors, seed=seed)
-    return Progress(
-        steps=measured,
-        anchors=anchors(factors, dim=measured[START].features, seed=seed),
-        notes=(*notes, *wells.notes[said:]),
-    )
+        try:
+            corrected, embeddings = _corrected(wells, name, step)
+            measured[name] = measure(embeddings[counted], factors, seed=seed)
+        except PredictionsError as error:
+            if not leave_out:
+                raise
+            notes.append(f"{name} is left out: {error}")
+            continue
+        used = [one for one in corrected.transductive if one not in wells.transductive]
+        said = [f"uses {one}" for one in used] + [*corrected.notes[len(wells.notes) :]]
+        notes += (f"{name}: {note}" for note in said)
+        wells = corrected
+    return Progress(measured, anchors(factors, dim=measured[START].features, seed=seed), tuple(notes))
 
 
-def named_steps(names: Sequence[str], options: Sequence[str], catalogue: Catalogue) -> dict[str, PostProcessor]:
-    """Post-processors by name.
+def usual_steps(predictions: Predictions) -> tuple[Step, Step]:
+    """Each plate centred and scaled, then all whitened, as a report does where nothing else is asked for.
 
-    Args:
-        names: of components.
-        options: of these, as `NAME.KEY=VALUE` with the value in YAML.
-        catalogue: where they are found.
-
-    Raises:
-        InputError: an option is of no named step, or not one that the component has.
+    They measure by negative controls, where not every plate has four of these by all controls, else by all wells.
     """
-    own: dict[str, list[str]] = {name: [] for name in names}
-    for word in options:
-        name, _, rest = word.partition(".")
-        if name not in own:
-            raise InputError(f"--option {word}: {name!r} is none of the steps{did_you_mean(name, names)}")
-        own[name].append(rest)
-    return {
-        name: build(
-            catalogue,
-            Kind.POSTPROCESSOR,
-            ComponentReference(name=name, options=filled_options(name, words, catalogue, Kind.POSTPROCESSOR)),
-        )
-        for name, words in own.items()
-    }
+    experiments = plates_of(predictions.ids["experiment"], predictions.ids["plate"]).values()
+    plates = [rows for plates in experiments for rows in plates.values()]
+    roles = predictions.ids["role"].astype(str)
+
+    def suffices(reference: ReferenceWells) -> bool:
+        counted = np.isin(roles, [role.value for role in REFERENCE_ROLES[reference]])
+        return all(counted[rows].sum() >= ENOUGH for rows in plates)
+
+    wanted: tuple[ReferenceWells, ...] = ("negative_controls", "controls")
+    options = {"reference": next(filter(suffices, wanted), "all"), "minimum": ENOUGH}
+    return {"name": "center-scale", "options": options}, {"name": "sphering", "options": options}
 
 
-def _counted(
-    wells: Predictions, names: NDArray[Any], part: str | None
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _corrected(wells: Predictions, name: str, step: PostProcessor) -> tuple[Predictions, NDArray[np.floating]]:
+    made = step(wells, PlateDesign())
+    if made.embeddings is None or made.embeddings is wells.embeddings:
+        raise PredictionsError(f"{name} changes no embeddings; name steps that do, such as center-scale")
+    return made, made.embeddings
+
+
+def _counted(wells: Predictions, names: NDArray[Any], part: str | None) -> tuple[NDArray[np.int64], list[str]]:
     known = np.array([name is not None for name in names], dtype=bool) & may_be_treated(wells.ids["role"])
     parts = parts_of(wells)
     chosen = part or ("test" if (known & (parts == "test")).any() else "validation")
@@ -148,4 +156,4 @@ def _counted(
     notes = [f"measured on {of_part.sum():,} of {len(wells):,} wells: treatments with a label, part {chosen}"]
     if chosen in ("all", "train"):
         notes.append("the model was trained on some of these very wells: expect less signal in new ones")
-    return np.flatnonzero(of_part), tuple(notes)
+    return np.flatnonzero(of_part), notes

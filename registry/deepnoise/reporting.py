@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deepnoise.corrections import Step
     from deepnoise.pictures.embedding_map import Method
     from deepnoise_core.contracts import Screen
     from deepnoise_core.engine.observation import Observer
@@ -19,6 +21,7 @@ def report(
     megabytes: float = 8.0,
     layout: Method = "auto",
     saliency: int = 32,
+    steps: Sequence[Step] | None = None,
     observer: Observer | None = None,
 ) -> Path:
     """Write one self-contained HTML page about a run or a folder of predictions, and return its path.
@@ -30,6 +33,8 @@ def report(
         megabytes: what pictures of wells may take; none are made with 0.
         layout: map of embeddings: `umap`, `pca`, or `auto`, which is UMAP where it is installed.
         saliency: wells to predict again without each channel; 0 does not.
+        steps: corrections of embeddings after which signal and noise are measured, as of `disentangle`; one that
+            cannot be fitted is noted. Plates centred and scaled, then all whitened, where None.
         observer: is told of progress.
 
     Raises:
@@ -40,5 +45,5 @@ def report(
     from deepnoise.reports.page import write_report
 
     opened = open_screen(screen) if isinstance(screen, str | Path) else screen
-    choices = Choices(megabytes, layout, saliency)
+    choices = Choices(megabytes, layout, saliency, steps)
     return write_report(Path(source), Path(out), installed(), screen=opened, choices=choices, observer=observer)

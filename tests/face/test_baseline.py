@@ -108,8 +108,8 @@ def test_a_table_without_images_is_metadata_enough(tiny_screen: Path, tmp_path: 
 def test_corrections_come_first_and_are_told(tiny_screen: Path, tmp_path: Path) -> None:
     sites = dn.open_screen(tiny_screen).sites
     embeddings_of(sites, signal=1.0).write_csv(tmp_path / "e.csv")
-    correction = "{name: center-scale, options: {level: experiment, reference: all}}"
-    made = dn.baseline(tmp_path / "e.csv", tiny_screen, tmp_path / "p", corrections=["site-mean", correction])
+    scaled = {"name": "center-scale", "options": {"level": "experiment", "reference": "all"}}
+    made = dn.baseline(tmp_path / "e.csv", tiny_screen, tmp_path / "p", steps=["site-mean", scaled])
     assert "embeddings of all wells by experiment" in made.transductive
     assert made.embeddings is not None
     for name in np.unique(made.ids["experiment"].astype(str)):
@@ -117,7 +117,7 @@ def test_corrections_come_first_and_are_told(tiny_screen: Path, tmp_path: Path) 
         np.testing.assert_allclose(own.mean(axis=0), 0, atol=1e-5)
         np.testing.assert_allclose(own.std(axis=0), 1, rtol=1e-4)
     _, record = read_predictions(tmp_path / "p")
-    assert [one["name"] for one in record["corrections"]] == ["site-mean", "center-scale"]
+    assert [one["name"] for one in record["steps"]] == ["site-mean", "center-scale"]
 
 
 @pytest.mark.parametrize(
@@ -127,9 +127,9 @@ def test_corrections_come_first_and_are_told(tiny_screen: Path, tmp_path: Path) 
         (["--leave-out", "cell_type", "--target", "cell_type"], "chance"),
         (["--target", "dose"], "no column 'dose' to learn"),
         (["--features", "emb_*"], "no column holds features"),
-        (["--correct", "center-scall"], "did you mean"),
-        (["--correct", "{name: combat, options: {bach: plate}}"], "--correct combat"),
-        (["--correct", "sphering", "--metadata", "nowhere.csv"], "nowhere.csv does not exist"),
+        (["--steps", "center-scall"], "did you mean"),
+        (["--steps", "combat", "--option", "combat.bach=plate"], "bach"),
+        (["--steps", "sphering", "--metadata", "nowhere.csv"], "nowhere.csv does not exist"),
     ],
 )
 def test_wrong_use_is_one_message(
@@ -172,13 +172,10 @@ def test_mechanisms_of_real_profiles_are_found_once_corrected(
     role = pl.when(pl.col("compound") == "DMSO").then(pl.lit("negative_control")).otherwise(pl.lit("treatment"))
     wells.with_columns(role=role).write_csv(tmp_path / "wells.csv")
     accuracy = []
-    for number, corrections in enumerate(
-        ([], ["{name: center-scale, options: {level: screen, reference: all}}"])
-    ):
+    standard = {"name": "center-scale", "options": {"level": "screen", "reference": "all"}}
+    for number, steps in enumerate(([], [standard])):
         out = tmp_path / f"{number}"
-        dn.baseline(
-            profiles, tmp_path / "wells.csv", out, target="moa", leave_out="perturbation", corrections=corrections
-        )
+        dn.baseline(profiles, tmp_path / "wells.csv", out, target="moa", leave_out="perturbation", steps=steps)
         accuracy.append(dn.evaluate(out).stages[Stage.RAW].accuracy)
     raw, standardized = accuracy
     assert 0.35 < raw < 0.55

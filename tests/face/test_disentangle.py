@@ -9,6 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import deepnoise as dn
+from deepnoise.api import installed
+from deepnoise.corrections import built_steps, named_steps
+from deepnoise.disentanglement import measure_steps
+from deepnoise_core.contracts.errors import InputError, PredictionsError
+from deepnoise_core.data.prediction_table import read_predictions
+
 Run = Callable[..., CompletedProcess[str]]
 
 STEPS = ("--steps", "center-scale,sphering", "--option", "center-scale.level=experiment")
@@ -42,6 +49,39 @@ def test_wells_never_trained_on_count_by_themselves(tiny_predictions: Path, deep
     assert list(found["steps"]) == ["as predicted"]
     assert any("part test" in note for note in found["notes"])
     assert found["steps"]["as predicted"]["rows"] < 48
+
+
+def test_python_measures_folders_and_predictions_in_memory(tiny_predictions: Path, tiny_screen: Path) -> None:
+    steps = [{"name": "center-scale", "options": {"level": "experiment", "reference": "all"}}]
+    by_folder = dn.disentangle(tiny_predictions, steps=steps, part="all")
+    predictions, _ = read_predictions(tiny_predictions)
+    in_memory = dn.disentangle(predictions, tiny_screen, steps=steps, part="all")
+    assert by_folder.as_dict() == in_memory.as_dict()
+    assert list(by_folder.steps) == ["as predicted", "center-scale"]
+    with pytest.raises(InputError, match="do not tell their screen"):
+        dn.disentangle(predictions)
+    with pytest.raises(InputError, match="centre-scale"):
+        dn.disentangle(tiny_predictions, steps=["centre-scale"])
+    with pytest.raises(InputError, match="levl"):
+        dn.disentangle(tiny_predictions, steps=[{"name": "center-scale", "options": {"levl": "plate"}}])
+
+
+def test_a_step_that_cannot_be_fitted_is_an_error_or_a_note(tiny_predictions: Path, tiny_screen: Path) -> None:
+    predictions, _ = read_predictions(tiny_predictions)
+    wells = np.flatnonzero(predictions.ids["role"] == "treatment")
+    treatments, screen, catalogue = predictions.take(wells), dn.open_screen(tiny_screen), installed()
+    steps = built_steps(named_steps("center-scale,sphering", ["sphering.reference=all"], catalogue), catalogue)
+    with pytest.raises(PredictionsError, match="center-scale"):
+        measure_steps(treatments, screen, steps, part="all")
+    progress = measure_steps(treatments, screen, steps, part="all", leave_out=True)
+    assert list(progress.steps) == ["as predicted", "sphering"]
+    assert any(note.startswith("center-scale is left out") for note in progress.notes)
+
+
+def test_a_step_may_come_again() -> None:
+    catalogue = installed()
+    steps = built_steps(named_steps("combat, center-scale,combat", None, catalogue), catalogue)
+    assert list(steps) == ["combat", "center-scale", "combat (2)"]
 
 
 @pytest.mark.parametrize(

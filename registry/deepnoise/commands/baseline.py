@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepnoise.corrections import StepNames, StepOptions
+
 EXAMPLE = "Example: deepnoise baseline embeddings.csv --metadata rxrx1/metadata.csv --out published"
 
 
@@ -25,21 +27,18 @@ def run(
         str | None,
         typer.Option(metavar="NAME*", help="Columns that are features; as the names show if not given."),
     ] = None,
-    correct: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Correction of embeddings that comes first, as in a recipe; repeatable."
-        ),
-    ] = None,
+    steps: StepNames = "",
+    option: StepOptions = None,
 ) -> None:
     """Score embeddings by the class means of all other experiments; writes a folder as predict does."""
     from deepnoise.api import installed
     from deepnoise.baselines import BaselineOptions, write_baseline
     from deepnoise.console import Terminal
+    from deepnoise.corrections import named_steps
 
-    terminal = Terminal()
-    options = BaselineOptions(target, leave_out, features, tuple(correct or ()))
-    predictions = write_baseline(embeddings, metadata, out, options, installed())
+    terminal, catalogue = Terminal(), installed()
+    options = BaselineOptions(target, leave_out, features, named_steps(steps, option, catalogue))
+    predictions = write_baseline(embeddings, metadata, out, options, catalogue)
     for note in predictions.notes:
         terminal.note(note)
     terminal.note(f"{len(predictions):,} wells in {out}; next: deepnoise evaluate {out}")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepnoise.corrections import StepNames, StepOptions
+
 EXAMPLE = "Example: deepnoise disentangle predictions --steps center-scale,sphering --picture plane.png"
 
 
@@ -16,16 +18,8 @@ def run(
         str | None,
         typer.Option(metavar="PATH", help="Screen with the labels; the predicted one where not given."),
     ] = None,
-    steps: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME,NAME,…", help="Corrections of embeddings to measure after, one upon the other."
-        ),
-    ] = "",
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME.KEY=VALUE", help="Option of a step, as in center-scale.level=experiment."),
-    ] = None,
+    steps: StepNames = "",
+    option: StepOptions = None,
     part: Annotated[
         str | None,
         typer.Option(
@@ -46,7 +40,8 @@ def run(
 
     from deepnoise.api import installed, open_screen
     from deepnoise.console import print_json
-    from deepnoise.disentanglement import measure_folder, named_steps
+    from deepnoise.corrections import built_steps, named_steps
+    from deepnoise.disentanglement import measure_folder
     from deepnoise.disentanglement_text import print_progress
     from deepnoise.pictures.plane import draw_plane
     from deepnoise.words import part_name
@@ -60,7 +55,7 @@ def run(
         predictions,
         catalogue,
         open_screen(screen) if screen else None,
-        steps=named_steps(steps.split(",") if steps else [], option or [], catalogue),
+        steps=built_steps(named_steps(steps, option, catalogue), catalogue),
         part=part_name(part) if part else None,
         seed=seed,
     )

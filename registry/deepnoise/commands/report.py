@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepnoise.corrections import StepOptions
+
 EXAMPLE = "Example: deepnoise report predictions -o report.html"
 
 
@@ -29,12 +31,34 @@ def run(
     saliency: Annotated[
         int, typer.Option(min=0, help="Wells to predict again without each channel; 0 does not.")
     ] = 32,
+    steps: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME,…",
+            help="Corrections of embeddings, one upon the other; if not given center-scale,sphering.",
+        ),
+    ] = None,
+    option: StepOptions = None,
 ) -> None:
     """Write one self-contained HTML page: accuracy, plate maps with images, signal and noise, methods."""
+    from deepnoise.api import installed
     from deepnoise.console import Terminal
+    from deepnoise.corrections import named_steps
     from deepnoise.reporting import report
     from deepnoise.words import map_method
+    from deepnoise_core.contracts.errors import InputError
 
     terminal, way = Terminal(), map_method(layout)
-    report(source, out, screen=screen, megabytes=megabytes, layout=way, saliency=saliency, observer=terminal)
+    if option and steps is None:
+        raise InputError("--option sets options of steps; name these with --steps")
+    report(
+        source,
+        out,
+        screen=screen,
+        megabytes=megabytes,
+        layout=way,
+        saliency=saliency,
+        steps=None if steps is None else named_steps(steps, option, installed()),
+        observer=terminal,
+    )
     terminal.note(f"{out.stat().st_size / 1e6:.1f} MB in {out}; open it in any browser")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.disentanglement import START, Progress, measure_steps
+from deepnoise.corrections import Step, built_steps, filled_steps
+from deepnoise.disentanglement import START, Progress, measure_steps, usual_steps
 from deepnoise.pictures.embedding_map import Method, batch_kinds, embedding_map, perturbation_kinds
 from deepnoise.reports import telling
 from deepnoise.reports.attribution import bundle_of, evidence, occluded
@@ -47,11 +48,14 @@ class Choices:
         megabytes: what the pictures of wells may take; none are made with 0.
         layout: how embeddings are laid out: `auto`, `umap` or `pca`.
         saliency: wells that are predicted again without each channel; none with 0.
+        steps: corrections of the embeddings, after each of which signal and noise are measured again; the usual
+            ones where None.
     """
 
     megabytes: float = 8.0
     layout: Method = "auto"
     saliency: int = 32
+    steps: Sequence[Step] | None = None
 
     @property
     def bytes(self) -> int:
@@ -75,7 +79,7 @@ def sections_of(material: Material, catalogue: Catalogue, choices: Choices, obse
     sentences: dict[str, str] = {}
     if material.predictions is not None:
         wells = wells_of(material.predictions, material.truth)
-        measured = _measured(material, notes, observer)
+        measured = _measured(material, catalogue, choices.steps, notes, observer)
         transductive = material.predictions.transductive
         notes += evaluation.notes if evaluation else material.predictions.notes
         sentences = {
@@ -160,14 +164,18 @@ def _quality(wells: Wells, sites: Sequence[NDArray[np.int64]], thumbnails: Thumb
     return quality(counts, plates, thumbnails.brightness, screen.channels, thumbnails.faults)
 
 
-def _measured(material: Material, notes: list[str], observer: Observer) -> Progress | None:
+def _measured(
+    material: Material, catalogue: Catalogue, steps: Sequence[Step] | None, notes: list[str], observer: Observer
+) -> Progress | None:
     """Signal and noise of the embeddings, where the perturbations are known; a note says why not."""
     predictions: Predictions | None = material.predictions
     if predictions is None or predictions.embeddings is None or material.screen is None or material.truth is None:
         return None
     observer.note("measuring signal and noise of the embeddings")
+    asked = usual_steps(predictions) if steps is None else steps
+    built = built_steps(filled_steps(asked, catalogue), catalogue)
     try:
-        return measure_steps(predictions, material.screen, {})
+        return measure_steps(predictions, material.screen, built, leave_out=True)
     except PredictionsError as error:
         notes.append(f"Signal and noise are not measured: {error}.")
         return None
