@@ -46,6 +46,14 @@ class Progress:
     anchors: Mapping[str, Disentanglement]
     notes: tuple[str, ...]
 
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """The notes of all steps too: once where they hold for each, else with the step's name."""
+        notes = {name: one.notes for name, one in self.steps.items()}
+        shared = [note for note in notes[START] if all(note in own for own in notes.values())]
+        single = (f"{name}: {note}" for name, own in notes.items() for note in own if note not in shared)
+        return (*self.notes, *shared, *single)
+
     def as_dict(self) -> dict[str, Any]:
         """All fields in JSON types."""
         parts = {"steps": self.steps, "anchors": self.anchors}
@@ -115,8 +123,8 @@ def measure_steps(
             notes.append(f"{name} is left out: {error}")
             continue
         used = [one for one in corrected.transductive if one not in wells.transductive]
-        said = [f"uses {one}" for one in used] + [*corrected.notes[len(wells.notes) :]]
-        notes += (f"{name}: {note}" for note in said)
+        notes += [f"{name}: uses {one}" for one in used]
+        notes += corrected.notes[len(wells.notes) :]
         wells = corrected
     return Progress(measured, anchors(factors, dim=measured[START].features, seed=seed), tuple(notes))
 

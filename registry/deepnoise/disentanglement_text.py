@@ -56,10 +56,7 @@ def print_progress(progress: Progress) -> None:
     ]
     print_note(f"effective rank, of {steps[0].features} features: {', '.join(ranks)}")
     print_note(f"intervals: {steps[0].resampling}")
-    for name, one in progress.steps.items():
-        for note in one.notes:
-            print_note(f"{name}: {note}")
-    for note in progress.notes:
+    for note in progress.all_notes:
         print_note(note)
 
 

@@ -123,7 +123,7 @@ def _of_wells(
     yield from _map(material, choices.layout, notes, observer)
     if measured:
         found = measured.as_dict()
-        yield separation(found["steps"], found["anchors"], found["notes"])
+        yield separation(found["steps"], found["anchors"], measured.all_notes)
     if evaluation is not None and evaluation.calibration is not None:
         yield reliability(evaluation.calibration, evaluation.uncalibrated)
     yield confusion(pairs, wells, pictures)

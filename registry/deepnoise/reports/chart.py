@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 
+from deepnoise.reports.labels import Box, placed
 from deepnoise.reports.section import fragment
 
 WIDTH, HEIGHT = 460.0, 280.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 12.0, 42.0
 _TICKS = 6
-_LABEL = 0.2, 0.06
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,12 @@ class Axis:
 
 @dataclass(frozen=True)
 class Line:
-    """Points joined by a line; `kind` is its style: 0 to 7, or `reference`."""
+    """Points joined by a line; `kind` is its style: 0 to 7, or `reference`; arrows point from each to the next."""
 
     name: str
     points: Sequence[tuple[float, float]]
     kind: int | str = 0
+    arrow: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,24 @@ def chart(title: str, x: Axis, y: Axis, lines: Iterable[Line] = (), dots: Iterab
     def down(value: float) -> float:
         return round(HEIGHT - _BOTTOM - (value - y.low) / (y.high - y.low) * (HEIGHT - _TOP - _BOTTOM), 1)
 
-    drawn = [(line.name, line.kind, " ".join(f"{across(a)},{down(b)}" for a, b in line.points)) for line in lines]
+    drawn = [
+        (line, " ".join(f"{across(a)},{down(b)}" for a, b in part))
+        for line in lines
+        for part in (pairwise(line.points) if line.arrow else [line.points])
+    ]
     placing = list(dots)
-    placed = [
+    points = [(across(dot.x), down(dot.y)) for dot in placing]
+    labels = placed(points, [dot.label for dot in placing], Box(_LEFT, 0.0, WIDTH, HEIGHT - _BOTTOM))
+    drawn_dots = [
         {
             "dot": dot,
-            "x": across(dot.x),
-            "y": down(dot.y),
+            "x": point[0],
+            "y": point[1],
             "x_ends": [across(value) for value in dot.x_interval or ()],
             "y_ends": [down(value) for value in dot.y_interval or ()],
-            "left": across(dot.x) > WIDTH * 0.7,
-            "lift": 6 + 13 * sum(_close(dot, other, x, y) for other in placing[:number] if other.label),
+            "label": label,
         }
-        for number, dot in enumerate(placing)
+        for dot, point, label in zip(placing, points, labels, strict=True)
     ]
     frame = {"left": _LEFT, "right": WIDTH - _RIGHT, "top": _TOP, "bottom": HEIGHT - _BOTTOM}
     return fragment(
@@ -96,11 +103,5 @@ def chart(title: str, x: Axis, y: Axis, lines: Iterable[Line] = (), dots: Iterab
         x_ticks=[(across(value), text) for value, text in x.ticks()],
         y_ticks=[(down(value), text) for value, text in y.ticks()],
         lines=drawn,
-        dots=placed,
+        dots=drawn_dots,
     )
-
-
-def _close(one: Dot, other: Dot, x: Axis, y: Axis) -> bool:
-    """Whether the labels of two dots would lie on each other."""
-    across, upward = (one.x - other.x) / (x.high - x.low), (one.y - other.y) / (y.high - y.low)
-    return abs(across) < _LABEL[0] and abs(upward) < _LABEL[1]

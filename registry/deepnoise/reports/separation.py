@@ -41,19 +41,20 @@ def separation(
             names=list(embeddings),
             anchors=list(anchors),
             first=first,
-            notes=list(dict.fromkeys([*notes, *(note for one in embeddings.values() for note in one["notes"])])),
+            ranks=[(name, one["effective_rank"]) for name, one in embeddings.items()],
+            notes=notes,
         ),
     )
 
 
 def _plane(embeddings: Mapping[str, Measured], anchors: Mapping[str, Measured]) -> Any:
     dots = [*_dots(anchors, "reference"), *_dots(embeddings, 0)]
-    steps = [(dot.x, dot.y) for dot in dots[len(dots) - len(embeddings) :]]
+    steps = [(dot.x, dot.y) for dot in _dots(embeddings, 0)]
     lowest = min(_LOWEST, *(value for dot in dots for value in (dot.x, dot.y)))
     spoken = "; ".join(f"{dot.label}: signal {dot.x:.2f}, noise {dot.y:.2f}" for dot in dots)
     across = Axis("signal: perturbations told, 0 chance, 1 certainty", lowest, 1.05)
     upward = Axis("noise: largest leakage of a probe", lowest, 1.05)
-    lines = [Line("in the order of the steps", steps, 0)] if len(steps) > 1 else []
+    lines = [Line("from step to step", steps, 0, arrow=True)] if len(steps) > 1 else []
     return chart(f"signal and noise of embeddings: {spoken}", across, upward, lines, dots)
 
 
