@@ -42,7 +42,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Line:
-    """Points joined by a line; `kind` is its style: 0 to 7, or `reference`; arrows point from each to the next."""
+    """Points joined by a line; `kind` is its style: 0 to 7, or `reference`; arrows go from each to the next."""
 
     name: str
     points: Sequence[tuple[float, float]]

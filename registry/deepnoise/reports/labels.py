@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _LETTER, _HEIGHT, _NEAR = 6.6, 12.0, 8.0
-_LIFTS = (-7, 15, 4, -20, 28, -33, 41, -46, 54, -59, 67)
+_LIFTS = (-7, 15, 4, *(lift for step in range(1, 10) for lift in (-7 - 13 * step, 15 + 13 * step)))
 
 
 class Place(NamedTuple):
