@@ -32,7 +32,8 @@ def report(
         screen: with images and labels; where it was predicted from if None.
         megabytes: what pictures of wells may take; none are made with 0.
         layout: map of embeddings: `umap`, `pca`, or `auto`, which is UMAP where it is installed.
-        saliency: wells to predict again without each channel; 0 does not.
+        saliency: wells to predict again without each channel; of up to six it is shown where the evidence lies; 0
+            does neither.
         steps: corrections of embeddings after which signal and noise are measured, as of `disentangle`; one that
             cannot be fitted is noted. Plates centred and scaled, then all whitened, where None.
         observer: is told of progress.

@@ -14,6 +14,7 @@ import pytest
 import deepnoise as dn
 from deepnoise.reports.chart import Axis, chart
 from deepnoise.reports.curves import curves
+from deepnoise.reports.methods import Part, methods
 from deepnoise.reports.page import page
 from deepnoise.reports.palette import NOTHING
 from deepnoise.reports.plates import Channel, plate_maps
@@ -217,6 +218,14 @@ def test_curves_are_drawn_with_and_without_validation(epochs: int) -> None:
     assert "no labelled validation wells" in curves(records, None).body
     records = [record | {"validation_accuracy": 0.0, "validation_loss": 1.0} for record in records]
     assert "kept: 0.0" in curves(records, 1).body
+
+
+def test_a_work_is_cited_once_by_its_title() -> None:
+    references = ("A title, arXiv:1", "arXiv:2", "arXiv:1", "")
+    parts = [Part("kind", f"part {number}", "does", text) for number, text in enumerate(references)]
+    body = methods([], parts, "", {}).body
+    assert re.findall("<li>(.*?)</li>", body) == ["A title, arXiv:1", "arXiv:2"]
+    assert re.findall('<td class="num">(.*?)</td>', body) == ["1", "2", "1", ""]
 
 
 def test_charts_stay_within_their_frame() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import deepnoise as dn
 from deepnoise.pictures.heat import overlaid
 from deepnoise.reports.confusion import SHOWN, confused_pairs, confusion
+from deepnoise.reports.notes import folded
 from deepnoise.reports.well_images import Grade, well_images
 from deepnoise.reports.wells import wells_of
 from deepnoise_core.contracts import Predictions, Screen, Stage
@@ -64,6 +65,7 @@ def test_nothing_confused_and_nothing_known_are_told_apart() -> None:
     assert "Nothing is confused" in section_of(predicted("abc"), "abc")
     assert "Nobody can say" in section_of(predicted("abc"), "???")
     assert "Nobody can say" in section_of(predicted("abc", part="train"), "cab")
+    assert "take 3 of 3 held-out wells" in section_of(predicted("abc", part="validation"), "cab")
 
 
 def test_each_picture_is_named_and_the_surest_wells_are_shown() -> None:
@@ -77,6 +79,12 @@ def test_each_picture_is_named_and_the_surest_wells_are_shown() -> None:
     without = section_of(found, truth)
     assert "<img" not in without
     assert "<span>E-1/2 A03</span>" in without
+
+
+def test_notes_that_say_the_same_are_told_once() -> None:
+    alike = [f"experiment E-{number}: leads by 0.{number}" for number in range(4)]
+    assert folded(["one", *alike[:2], "two", *alike[2:]]) == [["one"], alike, ["two"]]
+    assert folded(alike[:3]) == [[note] for note in alike[:3]]
 
 
 class Torn(ArrayStore):
@@ -120,7 +128,7 @@ def test_evidence_is_shown_of_held_out_wells(tiny_report: str) -> None:
     assert "violet for a little" in body
     assert 2 <= body.count('alt="Grad-CAM of ') <= 6
     assert body.count("<img") == 2 * body.count("Grad-CAM of ")
-    assert "Surest of those named wrongly" in body
+    assert "The surest of those named wrongly" in body
 
 
 def test_networks_without_a_map_get_occlusion_and_a_note(

@@ -66,7 +66,7 @@ def test_pointing_at_a_well_tells_of_it(page: "Page") -> None:
     cell.hover()
     tip = page.locator("#tip")
     assert tip.is_visible()
-    for said in ("raw", "assigned", "confidence", "role", "plate group"):
+    for said in ("raw", "assigned", "confidence", "role"):
         assert said in tip.inner_text()
     assert re.search(r"[A-Z]\d\d, plate \d+ of", tip.inner_text())
 
@@ -79,6 +79,7 @@ def test_a_click_shows_its_cells_and_channels_can_be_hidden(page: "Page") -> Non
     canvas.wait_for()
     bright = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
     total = f"(canvas) => ({bright})(canvas).reduce((sum, one, at) => at % 4 < 3 ? sum + one : sum, 0)"
+    assert "plate group" in page.locator("#look .facts").inner_text()
     lit = canvas.evaluate(total)
     assert lit > 0
     boxes = page.locator("#look .toggles input")
@@ -176,6 +177,8 @@ def test_dark_and_print_are_drawn(page: "Page", tmp_path: Path) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     assert page.evaluate(background) == "rgb(255, 255, 255)"
     assert page.locator("nav").is_hidden()
+    assert page.locator("#confused img").first.is_visible()
+    assert page.locator("#channels button img").first.is_visible()
     assert len(page.pdf(path=tmp_path / "page.pdf")) > 20_000
 
 

@@ -29,7 +29,7 @@ def run(
         str, typer.Option(help="Map of embeddings: umap, pca, or auto: umap where it is installed.")
     ] = "auto",
     saliency: Annotated[
-        int, typer.Option(min=0, help="Wells to predict again without each channel; 0 does not.")
+        int, typer.Option(min=0, help="Wells to ask again what labels rest on; 0 asks none.")
     ] = 32,
     steps: Annotated[
         str | None,

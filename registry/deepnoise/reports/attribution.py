@@ -112,14 +112,13 @@ def _by_class(found: ChannelSaliency) -> Iterator[ClassLoss]:
 
 def _surest(wells: Wells) -> dict[str, NDArray[np.int64]]:
     """Held-out wells with a label, the surest first, under what is known of the label."""
-    unseen = np.isfinite(wells.sure) & (wells.ids["part"] == "test")
     right = wells.labels[Stage.RAW.value] == wells.truth
     kinds = {
-        "Surest of those named rightly": unseen & wells.known & right,
-        "Surest of those named wrongly": unseen & wells.known & ~right,
+        "The surest of those named rightly": wells.judged & right,
+        "The surest of those named wrongly": wells.judged & ~right,
     }
-    if not wells.known[unseen].any():
-        kinds = {"Surest of those whose truth is unknown": unseen}
+    if not wells.judged.any():
+        kinds = {"The surest of those whose truth is unknown": np.isfinite(wells.sure) & ~wells.known}
     order = np.argsort(-np.nan_to_num(wells.sure), kind="stable")
     return {heading: order[of_kind[order]] for heading, of_kind in kinds.items()}
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepnoise.reports.section import Section, fragment
 from deepnoise.reports.wells import Wells
@@ -28,7 +27,7 @@ class Kind(NamedTuple):
 def confused_pairs(predictions: Predictions, wells: Wells) -> list[ConfusedPair]:
     """The pairs of classes that raw labels confuse most, among held-out wells of known truth."""
     names = np.array([*predictions.classes, None], dtype=object)
-    truth = names[np.where(_judged(wells), wells.truth, -1)]
+    truth = names[np.where(wells.judged, wells.truth, -1)]
     return most_confused(predictions, truth, Stage.RAW)
 
 
@@ -47,7 +46,7 @@ def confusion(pairs: Sequence[ConfusedPair], wells: Wells, pictures: Mapping[int
         wells: those that the pairs number.
         pictures: well → its composite as a URI; wells without one are named alone.
     """
-    judged = _judged(wells)
+    judged = wells.judged
     wrong = judged & (wells.labels[Stage.RAW.value] != wells.truth)
     return Section(
         "confused",
@@ -62,10 +61,6 @@ def confusion(pairs: Sequence[ConfusedPair], wells: Wells, pictures: Mapping[int
             place=wells.place,
         ),
     )
-
-
-def _judged(wells: Wells) -> NDArray[np.bool_]:
-    return np.asarray(wells.known & (wells.ids["part"] == "test") & np.isfinite(wells.sure))
 
 
 def _kinds(pair: ConfusedPair) -> list[Kind]:

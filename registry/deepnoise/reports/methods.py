@@ -36,8 +36,13 @@ def methods(
         recipe: YAML of the whole recipe; empty where it is not known.
         provenance: name → value, such as versions, seeds and hashes.
     """
-    cited = list(dict.fromkeys(part.reference for part in parts if part.reference))
-    numbers = {reference: number for number, reference in enumerate(cited, start=1)}
+    numbers: dict[str, int] = {}
+    cited: list[str] = []
+    for reference in filter(None, (part.reference for part in parts)):
+        # A work may be named by its identifier alone where it is named by its title before.
+        same = [number for number, text in enumerate(cited, start=1) if text.endswith(reference)]
+        cited += [] if same else [reference]
+        numbers[reference] = same[0] if same else len(cited)
     return Section(
         "methods",
         "Methods",

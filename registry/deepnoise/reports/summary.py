@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepnoise.evaluation_text import stage_means
+from deepnoise.reports.notes import folded
 from deepnoise.reports.section import Section, fragment
 from deepnoise_core.evaluation.accuracy import Evaluation
 
@@ -41,6 +42,7 @@ def summary(overview: Overview, evaluation: Evaluation | None) -> Section:
             flips=[] if evaluation is None else list(evaluation.flips.items()),
             tops=[] if evaluation is None else _tops(evaluation),
             parts=[] if evaluation is None else _breakdowns(evaluation),
+            notes=folded(overview.notes),
         ),
     )
 

@@ -9,7 +9,7 @@ from deepnoise.reports.gathering import Material
 from deepnoise.reports.methods import Part
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS
+from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS, Recipe
 
 PAPER = (
     "DeepNoise: signal and noise disentanglement based on classifying fluorescent microscopy images, "
@@ -86,7 +86,7 @@ def provenance(material: Material) -> dict[str, str]:
     card = material.training.card if material.training is not None else {}
     found: dict[str, str] = {}
     if card:
-        found |= {"Seed": str(card["seed"]), "Recipe hash": str(card["recipe_sha256"])}
+        found |= {"Seed": str(card["seed"]), "Recipe sha256": str(card["recipe_sha256"])}
         found |= {
             "Hardware": str(card["hardware"]),
             "Run": str(material.training.path if material.training else ""),
@@ -111,7 +111,7 @@ def _learned(material: Material) -> Iterator[str]:
     yield f"The network was trained by deepnoise with the recipe {recipe.name}{about}."
     yield (
         f"Images at {recipe.data.image_size or 'their own'} pixels, brought to one scale by "
-        f"{recipe.normalizer.name}, went through the backbone {recipe.backbone.name} and the head "
+        f"{recipe.normalizer.name}, went through the backbone {_network(recipe)} and the head "
         f"{recipe.head.name}; the strategy {recipe.strategy.name} learned from views made by "
         f"{recipe.augmentation.name}, with the seed {recipe.seed}."
     )
@@ -125,6 +125,12 @@ def _learned(material: Material) -> Iterator[str]:
             yield f"The network of epoch {card['best_epoch']} was kept, by {card['selection']}."
     if recipe.reproduces:
         yield f"The recipe follows {recipe.reproduces}."
+
+
+def _network(recipe: Recipe) -> str:
+    """The backbone's name, and which one of its family it is where it is a family."""
+    model = recipe.backbone.options.get("model")
+    return f"{recipe.backbone.name} {model}" if model else recipe.backbone.name
 
 
 def _predicted(material: Material) -> Iterator[str]:

@@ -52,6 +52,16 @@ class Wells:
         return np.asarray(self.truth != UNASSIGNED)
 
     @property
+    def judged(self) -> NDArray[np.bool_]:
+        """Whether each well counts as one that the model was not trained on, and whose truth is known, [N].
+
+        Held-out wells; those that chose the epoch where the truth of no held-out well is known.
+        """
+        named = self.known & np.isfinite(self.sure)
+        held_out = named & (self.ids["part"] == "test")
+        return held_out if held_out.any() else np.asarray(named & (self.ids["part"] == "validation"))
+
+    @property
     def last(self) -> str:
         """The last stage."""
         return list(self.labels)[-1]
@@ -126,4 +136,6 @@ def in_need_of_a_look(wells: Wells) -> NDArray[np.int64]:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, int) and value == UNASSIGNED:
+        return "not known"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

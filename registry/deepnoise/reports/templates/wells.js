@@ -8,19 +8,23 @@
   const named = (index) => (index < 0 ? "none" : data.classes[index]);
   const sure = (w) => (data.sure[w] === null ? "not predicted" : `${(100 * data.sure[w]).toFixed(1)} %`);
 
-  // What is known of a well, as rows of [name, value].
-  const facts = (w) => {
+  // What is known of a well, as rows of [name, value]: in brief, and all of it.
+  const brief = (w) => {
     const rows = Object.entries(data.labels).map(([stage, labels]) => [stage, named(labels[w])]);
     if (data.truth) rows.push(["truth", data.truth[w] < 0 ? "not known" : named(data.truth[w])]);
     rows.push(["confidence", sure(w)], ["role", text("role", w).replaceAll("_", " ")]);
-    for (const name of Object.keys(data.texts)) {
-      if (!["well", "plate", "experiment", "role", "part"].includes(name)) rows.push([name, text(name, w)]);
-    }
     if (data.odd[w]) rows.push(["image", data.odd[w]]);
     return rows;
   };
+  const facts = (w) => {
+    const rows = brief(w);
+    for (const name of Object.keys(data.texts)) {
+      if (!["well", "plate", "experiment", "role", "part"].includes(name)) rows.push([name, text(name, w)]);
+    }
+    return rows;
+  };
   const place = (w) => `${text("well", w)}, plate ${text("plate", w)} of ${text("experiment", w)}`;
-  const spoken = (w) => `${place(w)}: ${facts(w).map((row) => row.join(" ")).join(", ")}`;
+  const spoken = (w) => `${place(w)}: ${brief(w).map((row) => row.join(" ")).join(", ")}`;
 
   const list = (rows) => {
     const made = make("dl");
@@ -34,7 +38,7 @@
 
   const showTip = (cell) => {
     const w = cell.dataset.w;
-    tip.replaceChildren(make("strong", place(w)), list(facts(w)));
+    tip.replaceChildren(make("strong", place(w)), list(brief(w)));
     tip.hidden = false;
     const at = cell.getBoundingClientRect();
     const own = tip.getBoundingClientRect();
