@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from assigning.bars import Row, near, shown
 from assigning.layout import CLASSES, Groups, full_plates, logits
-from deepnoise_core.data.plates import EvidenceKind, estimate_arrangement, group_evidence, plates_of
+from deepnoise_core.data.plates import EvidenceKind, estimate_arrangement, plate_evidence, plates_of
 
 Orders = tuple[tuple[int, ...], ...]
 ALL: Orders = tuple(permutations(range(4)))
@@ -54,7 +54,7 @@ def found_rows(groups: Groups, trials: int) -> Iterator[Row]:
             ways = ((hard, ALL), (hard, CYCLIC), (soft, ALL), (soft, CYCLIC))
             right += [_best(totals, orders) == truth for totals, orders in ways]
             for kind in KINDS:
-                evidence = [group_evidence(plate, groups, kind) for plate in plates]
+                evidence = [plate_evidence(plate, groups, kind) for plate in plates]
                 guessed[kind] += estimate_arrangement(evidence, "cyclic", threshold=0.0).groups == truth
         names = ("hard counts, all orders", "hard counts, cyclic", "soft mass, all orders", "soft mass, cyclic")
         for name, count, of_24 in zip(names, right, expected, strict=True):

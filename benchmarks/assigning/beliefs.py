@@ -10,7 +10,7 @@ import numpy as np
 from assigning.arrangements import Experiment, Scores, experiment
 from assigning.bars import Row, at_least, at_most, shown
 from assigning.layout import CLASSES, Groups
-from deepnoise_core.data.plates import THRESHOLD, estimate_arrangement, group_evidence
+from deepnoise_core.data.plates import THRESHOLD, estimate_arrangement, plate_evidence
 
 LEADS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 Noise = Callable[[Experiment, np.random.Generator], Scores]
@@ -63,7 +63,7 @@ def _belief(groups: Groups, name: str, noise: Noise, lead: float, trials: int) -
     for trial in range(trials):
         clean = experiment(groups, lead, trial)
         scores = noise(clean, np.random.default_rng((6, trial)))
-        evidence = [group_evidence(scores[own], groups) for own in clean.rows]
+        evidence = [plate_evidence(scores[own], groups) for own in clean.rows]
         found = estimate_arrangement(evidence, "cyclic", threshold=0.0)
         leads[trial], right[trial] = found.certainty, found.groups == clean.held
     believed = leads >= THRESHOLD

@@ -8,26 +8,34 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from deepnoise_core.contracts.errors import AssignmentError
 from deepnoise_core.data.plates import (
+    THRESHOLD,
     ArrangementEstimate,
     Arrangements,
+    PlateEvidence,
     assign_plates,
     estimate_arrangement,
     find_plate_groups,
-    group_evidence,
+    plate_evidence,
 )
 
 GROUPS = tuple(frozenset({2 * g, 2 * g + 1}) for g in range(4))
 NEVER = -np.inf
 
 
+def plates_with(totals: ArrayLike) -> list[PlateEvidence]:
+    """Plates of one well and one class a group."""
+    rows = np.asarray(totals, dtype=float)
+    return [PlateEvidence(row, tuple(row[:, None]), 1) for row in rows]
+
+
 def estimate(totals: ArrayLike, arrangements: Arrangements = "all") -> ArrangementEstimate:
-    """The best arrangement of plates of one well each."""
-    return estimate_arrangement([row[None] for row in np.asarray(totals, float)], arrangements, threshold=0.0)
+    """The best arrangement, however far it leads."""
+    return estimate_arrangement(plates_with(totals), arrangements, threshold=0.0)
 
 
 @given(st.integers(0, 2**32), st.booleans())
@@ -37,7 +45,6 @@ def test_evidence_is_softmax_of_what_the_plate_does_not_explain(seed: int, some_
     if some_excluded:
         scores[generator.random((5, 8)) < 0.3] = NEVER
         scores[1] = NEVER
-    wanted = np.zeros((5, 4))
     warnings.simplefilter("ignore", RuntimeWarning)  # A row or column without a number has no mean.
     finite = np.where(np.isfinite(scores), scores, np.nan)
     level = np.array([np.nanmean(row) if np.isfinite(row).any() else np.nan for row in finite])
@@ -48,24 +55,31 @@ def test_evidence_is_softmax_of_what_the_plate_does_not_explain(seed: int, some_
     wells = np.isfinite(left).sum(axis=0)
     own = np.nan_to_num(np.nansum(left**2, axis=0))
     left /= np.sqrt(np.maximum((own + 5 * np.nanmean(left**2)) / (wells + 5), 1e-6))
-    for row in range(5):
+    classes, logs = np.zeros(8), np.zeros(4)
+    for row in left:
+        allowed = np.isfinite(row)
+        if not allowed.any():
+            continue
+        shares = np.where(allowed, np.exp(np.nan_to_num(row)), 0.0)
+        shares /= shares.sum()
+        classes += shares - allowed / allowed.sum()
         for number, group in enumerate(GROUPS):
-            wanted[row, number] = np.nansum(np.exp(left[row, sorted(group)]))
-    wanted /= np.maximum(wanted.sum(axis=1, keepdims=True), 1e-300)
-    np.testing.assert_allclose(group_evidence(scores, GROUPS), wanted, atol=1e-12)
-    logs = group_evidence(scores, GROUPS, "likelihood")
-    heard = wanted.sum(axis=1) > 0
-    np.testing.assert_allclose(logs[heard], np.log(np.maximum(wanted[heard], 1e-12)), atol=1e-9)
-    assert not logs[~heard].any()
+            chance = allowed[sorted(group)].sum() / allowed.sum()
+            logs[number] += np.log(max(shares[sorted(group)].sum(), 1e-12)) - np.log(max(chance, 1e-12))
+    found = plate_evidence(scores, GROUPS)
+    assert found.wells == 5
+    np.testing.assert_allclose(np.concatenate(found.classes), classes, atol=1e-12)
+    np.testing.assert_allclose(found.groups, classes.reshape(4, 2).sum(axis=1), atol=1e-12)
+    np.testing.assert_allclose(plate_evidence(scores, GROUPS, "likelihood").groups, logs, atol=1e-9)
 
 
 @given(st.integers(0, 2**32))
 def test_evidence_heeds_no_offset_or_temperature_of_wells(seed: int) -> None:
     generator = np.random.default_rng(seed)
     scores = generator.normal(size=(30, 8))
-    plain = group_evidence(scores, GROUPS)
+    plain = plate_evidence(scores, GROUPS)
     moved = scores * np.exp(generator.normal(size=(30, 1))) + generator.normal(size=(30, 1))
-    np.testing.assert_allclose(group_evidence(moved, GROUPS), plain)
+    np.testing.assert_allclose(plate_evidence(moved, GROUPS).groups, plain.groups, atol=1e-9)
 
 
 @given(st.integers(0, 2**32), st.floats(1.0, 20.0))
@@ -75,16 +89,23 @@ def test_what_a_plate_does_to_classes_is_no_evidence(seed: int, strength: float)
     for noise in (0.0, 1e-9):
         scores = bias + noise * generator.normal(size=(40, 8))
         for dtype in (np.float32, np.float64):
-            evidence = [group_evidence(scores.astype(dtype), GROUPS)] * 4
+            evidence = [plate_evidence(scores.astype(dtype), GROUPS)] * 4
             assert estimate_arrangement(evidence).groups is None
+
+
+def test_a_larger_group_is_no_evidence() -> None:
+    groups = (frozenset({0, 1}), frozenset(range(2, 12)))
+    scores = np.random.default_rng(0).normal(size=(30, 12))
+    assert estimate_arrangement([plate_evidence(scores, groups)]).groups is None
+    assert np.abs(plate_evidence(np.zeros((30, 12)), groups).groups).max() < 1e-9
 
 
 def test_sure_scores_do_not_overflow() -> None:
     scores = np.full((6, 8), -5000.0, np.float32)
     scores[np.arange(6), np.arange(6)] = 0.0
-    evidence = group_evidence(scores, GROUPS)
-    assert evidence.argmax(axis=1).tolist() == [0, 0, 1, 1, 2, 2]
-    assert np.isfinite(evidence).all()
+    evidence = plate_evidence(scores, GROUPS)
+    assert np.isfinite(evidence.groups).all()
+    assert evidence.groups.argmin() == 3
 
 
 @given(st.integers(1, 4), st.integers(0, 2**32))
@@ -111,24 +132,49 @@ def test_cyclic_finds_the_best_rotation(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(2, 30))
-def test_certainty_is_that_of_a_t_test(seed: int, wells: int) -> None:
-    evidence: list[NDArray[np.float64]] = list(np.random.default_rng(seed).random((2, wells, 2)))
-    found = estimate_arrangement(evidence, "cyclic", threshold=0.0)
+def test_certainty_is_that_of_a_t_test_over_classes(seed: int, size: int) -> None:
+    masses = np.random.default_rng(seed).random((2, 2, size))
+    plates = [PlateEvidence(one.sum(axis=1), tuple(one), 2 * size) for one in masses]
+    found = estimate_arrangement(plates, "cyclic", threshold=0.0)
     assert found.groups is not None
-    leads = np.concatenate(
-        [one[:, group] - one[:, 1 - group] for one, group in zip(evidence, found.groups, strict=True)]
-    )
-    test = stats.ttest_1samp(leads, 0.0, alternative="greater")
+    first, second = found.groups
+    leads = [masses[0, first] - masses[1, first], masses[1, second] - masses[0, second]]
+    test = stats.ttest_1samp(np.concatenate(leads), 0.0, alternative="greater")
     assert found.certainty == pytest.approx(stats.norm.isf(test.pvalue), rel=1e-6)
-    below = estimate_arrangement(evidence, "cyclic", threshold=found.certainty * 1.01)
+    below = estimate_arrangement(plates, "cyclic", threshold=found.certainty * 1.01)
     assert below.groups is None
     assert (below.margin, below.certainty) == (found.margin, found.certainty)
 
 
-def test_one_well_is_never_certain() -> None:
-    found = estimate_arrangement([np.array([[0.9, 0.1]])], "cyclic", threshold=0.0)
+def test_classes_on_the_same_plates_in_both_orders_do_not_count() -> None:
+    masses = np.random.default_rng(1).random((3, 3, 20))
+    plates = [PlateEvidence(one.sum(axis=1), tuple(one), 60) for one in masses]
+    found = estimate_arrangement(plates, [(0, 1, 2), (1, 0, 2)], threshold=0.0)
+    two = [PlateEvidence(one[:2].sum(axis=1), tuple(one[:2]), 90) for one in masses[:2]]
+    assert found.certainty == pytest.approx(estimate_arrangement(two, "cyclic", threshold=0.0).certainty)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.4])
+def test_scores_that_say_nothing_are_believed_as_rarely_as_chance_has_it(spread: float) -> None:
+    groups = tuple(frozenset(range(30 * group, 30 * group + 30)) for group in range(2))
+    certain = []
+    for seed in range(300):
+        generator = np.random.default_rng(seed)
+        scores = generator.normal(size=(2, 30, 60)) * np.exp(spread * generator.normal(size=(2, 1, 60)))
+        scores += generator.normal(size=(2, 1, 60))
+        found = estimate_arrangement([plate_evidence(plate, groups) for plate in scores], threshold=0.0)
+        certain.append(found.certainty)
+    assert 0.02 < np.mean(np.array(certain) > 1.96) < 0.09  # Of the better of two: 5 %.
+    assert np.mean(np.array(certain) > THRESHOLD) < 0.03
+
+
+def test_one_class_is_never_certain() -> None:
+    plates = [PlateEvidence(np.array([0.9]), (np.array([0.9]),), 1)] * 2
+    assert estimate_arrangement(plates, [(0, 0)], threshold=0.0).certainty == np.inf
+    one = [PlateEvidence(np.array([0.9, 0.1]), (np.array([0.9]), np.array([])), 1)]
+    found = estimate_arrangement(one, "cyclic", threshold=0.0)
     assert (found.groups, found.certainty) == ((0,), 0.0)
-    assert estimate_arrangement([np.array([[0.9, 0.1]])], "cyclic").groups is None
+    assert estimate_arrangement(one, "cyclic").groups is None
 
 
 def test_fewer_plates_than_groups_take_any_different_groups() -> None:
@@ -156,7 +202,7 @@ def test_impossible_lists_are_named() -> None:
     with pytest.raises(AssignmentError, match="0 to 1"):
         estimate(np.ones((2, 2)), [(0, 2)])
     with pytest.raises(AssignmentError, match="X has 3 plates"):
-        estimate_arrangement([np.ones((1, 2))] * 3, [(0, 1)], place="X")
+        estimate_arrangement(plates_with(np.ones((3, 2))), [(0, 1)], place="X")
     with pytest.raises(AssignmentError, match="'rotations'"):
         estimate(np.ones((2, 2)), "rotations")  # type: ignore[arg-type]
 

@@ -12,7 +12,7 @@ from deepnoise_core.data.plates.arrangement import (
 )
 from deepnoise_core.data.plates.assignment import assign
 from deepnoise_core.data.plates.balance import Capacity, PlateAssignment, assign_plates
-from deepnoise_core.data.plates.evidence import EvidenceKind, group_evidence
+from deepnoise_core.data.plates.evidence import EvidenceKind, PlateEvidence, plate_evidence
 from deepnoise_core.data.plates.given import design_of, with_plates
 from deepnoise_core.data.plates.groups import discover_design
 from deepnoise_core.data.plates.layout import plates_of
@@ -43,6 +43,7 @@ __all__ = [
     "Entropy",
     "EvidenceKind",
     "PlateAssignment",
+    "PlateEvidence",
     "PlateGroups",
     "PlateLabels",
     "PlatePrior",
@@ -58,8 +59,8 @@ __all__ = [
     "estimate_arrangement",
     "find_design_groups",
     "find_plate_groups",
-    "group_evidence",
     "label_plates",
+    "plate_evidence",
     "plates_of",
     "restrict",
     "restrict_to_groups",

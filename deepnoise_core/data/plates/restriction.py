@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepnoise_core.contracts.errors import AssignmentError
 from deepnoise_core.data.plates.arrangement import THRESHOLD, Arrangements, estimate_arrangement
-from deepnoise_core.data.plates.evidence import EvidenceKind, group_evidence
+from deepnoise_core.data.plates.evidence import EvidenceKind, plate_evidence
 from deepnoise_core.data.plates.layout import block_of, plates_of
 
 _Score = TypeVar("_Score", bound=np.floating[Any])
@@ -59,7 +59,7 @@ def find_plate_groups(
         arrangements: maps from plates to groups to choose from.
         known: experiment → plate → group, where it need not be estimated; `UNKNOWN_GROUP` where nobody knows.
         threshold: smallest believed lead, in standard errors; with 0 the best is always believed.
-        evidence: what wells say of groups, see `group_evidence`.
+        evidence: what wells say of groups, see `plate_evidence`.
 
     Raises:
         AssignmentError: scores are not numbers, groups are not a partition of the K classes, or `known`
@@ -77,7 +77,7 @@ def find_plate_groups(
             margin[name] = certainty[name] = np.inf
         else:
             estimate = estimate_arrangement(
-                [group_evidence(block_of(scores, rows), groups, evidence) for rows in plates.values()],
+                [plate_evidence(block_of(scores, rows), groups, evidence) for rows in plates.values()],
                 arrangements,
                 threshold,
                 place=f"experiment {name}",
