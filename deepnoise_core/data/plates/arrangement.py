@@ -27,7 +27,7 @@ group equally often, as far as that goes.
 THRESHOLD = 2.5
 """Smallest believed lead of an arrangement, in standard errors.
 
-Scores that say nothing reach it in 0.6 % of experiments of two plates, as chance has it, and more rarely with more
+Scores that say nothing reach it in 0.6 % of experiments of two plates, as chance has it, more rarely with more
 groups: in none of 3,300 simulated on RxRx1's layout, whatever plates and network did to classes. The table is in
 docs/assignment.md.
 """
