@@ -13,6 +13,7 @@ import pytest
 
 import deepnoise as dn
 from deepnoise.reports.chart import Axis, chart
+from deepnoise.reports.confusion import confused_pairs, confusion, wells_shown
 from deepnoise.reports.curves import curves
 from deepnoise.reports.methods import Part, methods
 from deepnoise.reports.page import page
@@ -20,7 +21,7 @@ from deepnoise.reports.palette import NOTHING
 from deepnoise.reports.plates import Channel, plate_maps
 from deepnoise.reports.quality import FEW, FINE, ODD, UNREADABLE, quality
 from deepnoise.reports.thumbnails import Thumbnails, make_thumbnails
-from deepnoise.reports.well_images import well_images
+from deepnoise.reports.well_images import Grade, well_images
 from deepnoise.reports.wells import MENDED, SPOILT, STILL_WRONG, correctness, flips, in_need_of_a_look, wells_of
 from deepnoise_core.contracts import Predictions, Screen, Stage
 from deepnoise_core.contracts.errors import InputError
@@ -188,13 +189,18 @@ def test_twenty_plates_fit_ten_megabytes() -> None:
     names = [f"{row}{column:02}" for row in "ABCDEFGHIJKLMNOP" for column in range(1, 25)]
     found = predictions(names, plates=20)
     found = replace(found, stages={**found.stages, Stage.ASSIGNED: np.roll(found.stages[Stage.RAW], 1)})
-    wells, screen = wells_of(found, None), screen_of(found, 32, 3)
+    truth = np.array(["a", "b", "c"] * (len(found) // 3), dtype=object)
+    wells, screen = wells_of(found, truth), screen_of(found, 32, 3)
     order = in_need_of_a_look(wells).tolist()
-    sites = [np.array([row]) for row in range(len(found))]
-    pictures = make_thumbnails(well_images(screen, sites, order), order, 300, 8_000_000, Silent())
+    images = well_images(screen, [np.array([row]) for row in range(len(found))], order)
+    pairs = confused_pairs(found, wells)
+    montages = images.composites(wells_shown(pairs), Grade(128, 60, 1), 1_000_000)
+    spent = sum(map(len, montages.values()))
+    pictures = make_thumbnails(images, order, 300, 8_000_000 - spent, Silent())
     section = plate_maps(wells, pictures, None, [Channel(name) for name in screen.channels], "")
-    html = page("twenty plates", "", [section])
-    assert pictures.bytes <= 8_000_000
+    html = page("twenty plates", "", [section, confusion(pairs, wells, montages)])
+    assert html.count("<img") == 3 * 4 * 3
+    assert 0 < spent + pictures.bytes <= 8_000_000
     assert len(html.encode()) <= 10_000_000
     assert len(pictures.apart) + len(pictures.together) > 0.9 * len(found)
 

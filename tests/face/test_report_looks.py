@@ -59,6 +59,7 @@ def test_counts_are_said_in_words() -> None:
     found = predicted("abb")
     found = found.with_stage(Stage.ASSIGNED, np.array([0, 0, 1]))
     assert "The stage assigned names 1 of these 2 rightly." in section_of(found, "aaa")
+    assert "The stage assigned names it wrongly, too." in section_of(found, "aba")
 
 
 def test_nothing_confused_and_nothing_known_are_told_apart() -> None:

@@ -145,6 +145,42 @@ def test_keys_walk_the_pictures(page: "Page") -> None:
     assert page.locator("#look").is_hidden()
 
 
+def test_channels_are_hidden_by_keys_alone(page: "Page") -> None:
+    page.locator(".confused button[data-w]").first.focus()
+    page.keyboard.press("Enter")
+    page.locator("#look canvas").wait_for()
+    picture = "document.querySelector('#look canvas').toDataURL()"
+    before = page.evaluate(picture)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "close"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.wait_for_function(f"before => {picture} !== before", arg=before)
+    for key in ("Shift+Tab", "Shift+Tab"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.className") == "well chosen"
+    page.keyboard.press("Escape")
+    assert page.locator("#look").is_hidden()
+
+
+def test_tab_stops_once_a_plate_and_once_a_pair(page: "Page") -> None:
+    stops = {"rect": 0, "BUTTON": 0, "svg": 0}
+    page.keyboard.press("Tab")
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        tag, inside = page.evaluate(
+            "[document.activeElement.tagName, !!document.activeElement.closest('section')]"
+        )
+        if tag == "BODY":
+            break
+        if inside and tag in stops:
+            stops[tag] += 1
+    plates, groups = (
+        page.locator(selector).count() for selector in (".experiment[open] .plate", ".confused, .evidence")
+    )
+    assert stops == {"rect": plates, "BUTTON": groups, "svg": 0}
+
+
 def test_all_pictures_are_drawn_and_named(page: "Page") -> None:
     pictures = page.locator("#confused img, #channels img")
     assert pictures.count() > 4

@@ -83,6 +83,8 @@ def _said(pair: ConfusedPair, wells: Wells) -> str:
         return f"{said}."
     rows = np.concatenate([pair.first_as_second, pair.second_as_first])
     mended = int((wells.labels[wells.last][rows] == wells.truth[rows]).sum())
+    if len(rows) == 1:
+        return f"{said}. The stage {wells.last} names it {'rightly' if mended else 'wrongly, too'}."
     return f"{said}. The stage {wells.last} names {mended or 'none'} of these {len(rows)} rightly."
 
 

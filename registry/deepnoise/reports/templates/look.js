@@ -74,6 +74,17 @@
     else close();
   });
 
+  // For Tab, the panel lies between the well that it shows and the same well: Escape leaves.
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Tab" || look.hidden) return;
+    const stops = all("button, input", look).filter((one) => one.offsetParent);
+    const [first, last] = event.shiftKey ? [stops.at(-1), stops[0]] : [stops[0], stops.at(-1)];
+    if (document.activeElement === chosen) first.focus();
+    else if (document.activeElement === last) chosen.focus();
+    else return;
+    event.preventDefault();
+  });
+
   data.channels.forEach((channel) => {
     const label = make("label");
     const box = Object.assign(make("input"), { type: "checkbox", checked: true });

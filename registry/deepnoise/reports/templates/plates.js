@@ -28,8 +28,10 @@
       event.preventDefault();
       open(event.target);
     });
-    plate.addEventListener("focusin", ({ target }) => {
-      target.setAttribute("role", "button");
-      target.setAttribute("aria-label", spoken(target.dataset.w));
-    });
   }
+  // On the drawings themselves, this would make each of them a stop of Tab.
+  document.addEventListener("focusin", ({ target }) => {
+    if (!cells.includes(target)) return;
+    target.setAttribute("role", "button");
+    target.setAttribute("aria-label", spoken(target.dataset.w));
+  });
