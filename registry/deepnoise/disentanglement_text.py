@@ -11,6 +11,7 @@ from deepnoise_core.evaluation.disentanglement import Figure
 TITLES = {
     "perturbation_probe": "perturbation probe, unseen experiments",
     "retrieval_map": "replicate retrieval, mAP",
+    "fraction_retrieved": "perturbations retrieved, q < 0.05",
     "neighbour_any": "nearest neighbour a replicate",
     "neighbour_nsb": "… of another experiment",
     "neighbour_nsbp": "… and another position",

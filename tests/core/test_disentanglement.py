@@ -65,9 +65,9 @@ def without_batch_means(values: NDArray[np.float64], batch: NDArray[np.int64]) -
     return centred
 
 
-def sanity_embeddings() -> dict[str, NDArray[np.float64]]:
-    """The embeddings of the table, in its order of draws."""
-    random = np.random.default_rng(0)
+def sanity_embeddings(seed: int = 0) -> dict[str, NDArray[np.float64]]:
+    """The embeddings of the table, in its order of draws; those of the table itself are of seed 0."""
+    random = np.random.default_rng(seed)
     made = {}
     for name, (signal, noise, spread) in STRENGTHS.items():
         classes, batches = random.normal(size=(CLASSES, DIM)), random.normal(size=(BATCHES, DIM))
@@ -154,37 +154,18 @@ def test_anchors_are_measured_as_embeddings_are() -> None:
         assert figure.value == pytest.approx(figure.null, abs=0.01), name
 
 
-def test_rotation_scale_and_order_change_no_value() -> None:
-    values = sanity_embeddings()["signal and batch"].astype(np.float32).astype(np.float64)
-    random = np.random.default_rng(5)
-    turn, _ = np.linalg.qr(random.normal(size=(DIM, DIM)))
-    order = random.permutation(len(CLASS))
-    known = factors()
-    base = values_of(measure(values, known))
-    assert values_of(measure(values @ turn, known)) == pytest.approx(base, abs=1e-9)
-    assert values_of(measure(7.3 * values, known)) == pytest.approx(base, abs=1e-9)
-    shuffled = Factors(*(getattr(known, name)[order] for name in ("perturbation", "experiment", "plate", "well")))
-    assert values_of(measure(values[order], shuffled)) == pytest.approx(base, abs=1e-9)
-
-
 def test_shifts_change_no_figure_but_those_by_angles() -> None:
     values = sanity_embeddings()["signal and batch"]
     base, moved = values_of(measure(values, factors())), values_of(measure(values + 0.5, factors()))
-    by_angle = {"retrieval_map", "kbet", "ilisi", *(name for name in base if "neighbour" in name)}
+    by_angle = {
+        "retrieval_map",
+        "fraction_retrieved",
+        "kbet",
+        "ilisi",
+        *(name for name in base if "neighbour" in name),
+    }
     kept = [name for name in base if name not in by_angle]
     assert [moved[name] for name in kept] == pytest.approx([base[name] for name in kept], abs=1e-9)
-
-
-def test_shuffled_labels_give_the_null() -> None:
-    values, known = sanity_embeddings()["perfect signal"], factors()
-    differences = []
-    for seed in range(8):
-        shuffled = np.random.default_rng(seed).permutation(CLASS)
-        one = measure(values, Factors(shuffled, known.experiment, known.plate, known.well), seed=seed)
-        names = ("retrieval_map", "neighbour_any", "perturbation_r2", "label_silhouette")
-        differences.append([one.figures[name].value - one.figures[name].null for name in names])
-    mean, spread = np.mean(differences, axis=0), np.std(differences, axis=0)
-    assert (np.abs(mean) < 4 * spread / math.sqrt(8) + 0.004).all()
 
 
 def test_cell_types_are_measured_apart_and_averaged_by_rows() -> None:

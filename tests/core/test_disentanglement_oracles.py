@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import chisquare, kstest
+from scipy.stats import chisquare, false_discovery_control, kstest
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression
@@ -20,8 +20,10 @@ from deepnoise_core.evaluation.disentanglement.measurement import measure
 from deepnoise_core.evaluation.disentanglement.members import Members
 from deepnoise_core.evaluation.disentanglement.mixing import inverse_simpson, kbet_accepts, neighbour_counts
 from deepnoise_core.evaluation.disentanglement.neighbours import blocks, neighbourhood
+from deepnoise_core.evaluation.disentanglement.nulls import drawn_share
 from deepnoise_core.evaluation.disentanglement.probes import Discriminant
 from deepnoise_core.evaluation.disentanglement.retrieval import random_precision, retrieve
+from deepnoise_core.evaluation.disentanglement.significance import random_precisions, significant
 from deepnoise_core.evaluation.disentanglement.silhouettes import silhouettes, within
 from deepnoise_core.evaluation.disentanglement.variance import BetweenShare, adjusted, effective_rank, leading
 
@@ -54,6 +56,61 @@ def test_retrieval_is_that_of_copairs() -> None:
     expected = table.groupby("perturbation")["average_precision"].mean().mean()
     found = measure(values, known).figures["retrieval_map"].value
     assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_perturbations_retrieved_are_those_of_copairs() -> None:
+    from copairs.map import average_precision, mean_average_precision
+
+    values, known = screen(7, perturbations=30, experiments=6, features=16)
+    values = values + 0.3 * np.random.default_rng(0).normal(size=values.shape)
+    ((rows, codes),) = by_cell_type(known).values()
+    retrieval = neighbourhood(values[rows], codes, seed=0).retrieval
+    null = np.sort(random_precisions(5, 5 + 174, np.random.default_rng(1)))
+    assert set(zip(retrieval.found.tolist(), retrieval.ranked.tolist(), strict=True)) == {(5, 179)}
+    mean = np.bincount(codes.perturbation, retrieval.precision) / 6
+    p_values = (1 + (null[:, None] > mean).sum(axis=0)) / (1 + len(null))
+    meta = pd.DataFrame({"perturbation": known.perturbation, "experiment": known.experiment})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = average_precision(
+            meta, values, ["perturbation"], ["experiment"], [], ["perturbation"], progress_bar=False
+        )
+        table = mean_average_precision(
+            table, ["perturbation"], null_size=10_000, threshold=0.05, seed=0, progress_bar=False
+        )
+    expected = table.set_index("perturbation").sort_index()
+    spread = np.sqrt(expected["p_value"] * (1 - expected["p_value"]) / 1000)
+    assert (np.abs(p_values - expected["p_value"]) <= 4 * spread + 0.002).all()
+    found = measure(values, known).figures["fraction_retrieved"].value
+    assert 0.2 < found < 0.9
+    assert found == pytest.approx(expected["below_corrected_p"].mean(), abs=0.1)
+
+
+@given(st.lists(st.lists(st.floats(0, 1) | st.just(np.nan), min_size=5, max_size=5), min_size=1, max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_missing_p_values_count_in_neither_way(rows: list[list[float]]) -> None:
+    p_values = np.array([[0.01, *row] for row in rows])
+    expected = [(false_discovery_control(row[~np.isnan(row)]) <= 0.05).mean() for row in p_values]
+    assert significant(p_values) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("shared", "apart"),
+    [
+        ("perturbation", ("site",)),
+        ("perturbation", ("experiment", "position")),
+        ("plate", ("perturbation",)),
+    ],
+)
+def test_shares_by_chance_are_counted_right(shared: str, apart: tuple[str, ...]) -> None:
+    _, known = screen(8, perturbations=6, experiments=3)
+    ((_, codes),) = by_cell_type(known).values()
+    free = np.all([np.not_equal.outer(code, code) for code in (getattr(codes, name) for name in apart)], axis=0)
+    same = np.equal.outer(getattr(codes, shared), getattr(codes, shared))
+    asked = np.arange(len(codes)) % 2 == 0
+    expected = ((free & same).sum(axis=1) / free.sum(axis=1))[asked].mean()
+    assert drawn_share(codes, shared, apart, asked) == pytest.approx(expected)
+    assert np.isnan(drawn_share(codes, shared, apart, np.zeros(len(codes), dtype=bool)))
 
 
 def test_neighbours_are_those_of_scikit_learn() -> None:

@@ -13,6 +13,7 @@ from deepnoise_core.evaluation.disentanglement.factors import Codes, Factors, by
 from deepnoise_core.evaluation.disentanglement.figures import PROBES, Axis, Disentanglement, Figure
 from deepnoise_core.evaluation.disentanglement.mixing import inverse_simpson, kbet_accepts, neighbour_counts
 from deepnoise_core.evaluation.disentanglement.neighbours import Neighbourhood, neighbourhood
+from deepnoise_core.evaluation.disentanglement.nulls import drawn_share
 from deepnoise_core.evaluation.disentanglement.probes import chance, folds_of, left_out_hits
 from deepnoise_core.evaluation.disentanglement.resampling import (
     SAID,
@@ -21,6 +22,7 @@ from deepnoise_core.evaluation.disentanglement.resampling import (
     interval,
     sample_experiments,
 )
+from deepnoise_core.evaluation.disentanglement.significance import fraction_retrieved
 from deepnoise_core.evaluation.disentanglement.silhouettes import null_silhouette, silhouettes, within
 from deepnoise_core.evaluation.disentanglement.variance import (
     BetweenShare,
@@ -39,6 +41,7 @@ CHANCE = None
 NAMES: Mapping[str, tuple[Axis, float | None]] = {
     "perturbation_probe": ("signal", 1.0),
     "retrieval_map": ("signal", 1.0),
+    "fraction_retrieved": ("signal", 1.0),
     "neighbour_any": ("signal", 1.0),
     "neighbour_nsb": ("signal", 1.0),
     "neighbour_nsbp": ("signal", 1.0),
@@ -116,7 +119,7 @@ def _figures(
 ) -> dict[str, Sampled]:
     return {
         **_probes(values, codes, experiments, seed),
-        **_nearest(codes, near, experiments),
+        **_nearest(codes, near, experiments, seed),
         **_variance(values, codes, experiments),
         **_mixing(codes, near, experiments, seed),
         **_silhouettes(values, codes, experiments, seed),
@@ -138,7 +141,7 @@ def _probes(values: NDArray[np.float64], codes: Codes, experiments: Experiments,
     return made
 
 
-def _nearest(codes: Codes, near: Neighbourhood, experiments: Experiments) -> dict[str, Sampled]:
+def _nearest(codes: Codes, near: Neighbourhood, experiments: Experiments, seed: int) -> dict[str, Sampled]:
     retrieval = near.retrieval
     asked = ~np.isnan(retrieval.precision)
     # every perturbation counts alike, however many replicates it has
@@ -146,19 +149,19 @@ def _nearest(codes: Codes, near: Neighbourhood, experiments: Experiments) -> dic
         1.0 / np.bincount(codes.perturbation, asked, codes.perturbation.max() + 1).clip(1)[codes.perturbation]
     )
     null = float(np.average(retrieval.null[asked], weights=weights[asked])) if asked.any() else np.nan
-    made = {"retrieval_map": experiments.mean(retrieval.precision, null, weights)}
-    for name, shares in (
-        ("neighbour_any", near.any),
-        ("neighbour_nsb", near.other_experiment),
-        ("neighbour_nsbp", near.other_position),
+    made = {
+        "retrieval_map": experiments.mean(retrieval.precision, null, weights),
+        "fraction_retrieved": fraction_retrieved(retrieval, codes.perturbation, experiments, seed),
+    }
+    for name, shares, shared, apart in (
+        ("neighbour_any", near.any, "perturbation", ("site",)),
+        ("neighbour_nsb", near.other_experiment, "perturbation", ("experiment",)),
+        ("neighbour_nsbp", near.other_position, "perturbation", ("experiment", "position")),
+        ("experiment_neighbour", near.experiment, "experiment", ("perturbation",)),
+        ("plate_neighbour", near.plate, "plate", ("perturbation",)),
+        ("position_neighbour", near.position, "position", ("perturbation",)),
     ):
-        made[name] = experiments.mean(shares, _commonest(codes.perturbation))
-    for name, shares, code in (
-        ("experiment_neighbour", near.experiment, codes.experiment),
-        ("plate_neighbour", near.plate, codes.plate),
-        ("position_neighbour", near.position, codes.position),
-    ):
-        made[name] = experiments.mean(shares, _shared_elsewhere(code, codes.perturbation))
+        made[name] = experiments.mean(shares, drawn_share(codes, shared, apart, ~np.isnan(shares)))
     return made
 
 
@@ -204,17 +207,6 @@ def _batch_silhouettes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """1 - |silhouette by experiment| within each perturbation, and weights by which perturbations count alike."""
     return 1.0 - np.abs(within(values, perturbation, experiment)), 1.0 / np.bincount(perturbation)[perturbation]
-
-
-def _commonest(code: NDArray[np.int64]) -> float:
-    return float(np.bincount(code).max() / len(code))
-
-
-def _shared_elsewhere(code: NDArray[np.int64], perturbation: NDArray[np.int64]) -> float:
-    """How often a well of another perturbation, drawn at random, shares a code with a well."""
-    both = np.unique(np.stack([code, perturbation]), axis=1, return_inverse=True)[1]
-    shared = np.bincount(code)[code] - np.bincount(both)[both]
-    return float((shared / (len(code) - np.bincount(perturbation)[perturbation])).mean())
 
 
 def _pooled(parts: list[Sampled], sizes: list[int], name: str) -> Figure:

@@ -61,9 +61,30 @@ class Experiments:
         norms = np.bincount(self.of_row, weights, minlength=size)
         if not known.any():
             return self.unknown()
-        return self._sampled(
+        return self.sampled(
             float(sums.sum() / norms.sum()), _ratio(self.counts @ sums, self.counts @ norms), null
         )
+
+    def totals(
+        self, values: NDArray[np.float64], rows: NDArray[np.int64], group: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The sum of some rows' values by group, and how many they are: of all first, then of each sample.
+
+        Args:
+            values: [m].
+            rows: which rows they are of, [m].
+            group: of each, from 0, [m].
+
+        Returns:
+            Two of float64 [1 + DRAWS, G].
+        """
+        shape = self.counts.shape[1], int(group.max()) + 1
+        place = self.of_row[rows] * shape[1] + group
+        times = np.vstack([np.ones(shape[0]), self.counts])
+        sums, sizes = (
+            np.bincount(place, weights, shape[0] * shape[1]).reshape(shape) for weights in (values, None)
+        )
+        return times @ sums, times @ sizes
 
     def median(self, values: NDArray[np.float64], null: float) -> Sampled:
         """The median of rows [n]."""
@@ -73,7 +94,7 @@ class Experiments:
         for number, counts in enumerate(self.counts):
             below = np.cumsum(counts[owner])
             draws[number] = ranked[np.searchsorted(below, below[-1] / 2)]
-        return self._sampled(float(np.median(values)), draws, null)
+        return self.sampled(float(np.median(values)), draws, null)
 
     def jackknifed(self, statistic: Callable[[NDArray[np.float64]], float], null: float) -> Sampled:
         """A statistic of the rows' weights [n]; its samples are normal with the spread that the jackknife gives.
@@ -91,7 +112,8 @@ class Experiments:
         """A figure that cannot be measured."""
         return Sampled(np.nan, np.full(len(self.counts), np.nan), np.nan)
 
-    def _sampled(self, value: float, draws: NDArray[np.float64], null: float) -> Sampled:
+    def sampled(self, value: float, draws: NDArray[np.float64], null: float) -> Sampled:
+        """A figure with its samples, which say nothing of the spread where there are few experiments."""
         few = self.counts.shape[1] < FEWEST
         return Sampled(value, np.full(len(draws), np.nan) if few else draws, null)
 

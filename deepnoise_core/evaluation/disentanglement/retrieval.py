@@ -15,22 +15,30 @@ class Retrieval:
 
     Attributes:
         precision: NaN where a query has no replicate, [n].
-        null: what a random order is expected to get, [n].
+        found: replicates of each query, M, int64 [n].
+        ranked: these and the negatives, L, int64 [n].
         tied: replicates and negatives that are equally similar, pairs of all queries.
         compared: all pairs of a replicate and a negative.
     """
 
     precision: NDArray[np.float64]
-    null: NDArray[np.float64]
+    found: NDArray[np.int64]
+    ranked: NDArray[np.int64]
     tied: int
     compared: int
+
+    @property
+    def null(self) -> NDArray[np.float64]:
+        """What a random order is expected to get, NaN where a query has no replicate, [n]."""
+        return random_precision(self.found, self.ranked)
 
     @classmethod
     def joined(cls, parts: Sequence[Retrieval]) -> Retrieval:
         """The queries of all parts, in their order."""
         return cls(
             precision=np.concatenate([part.precision for part in parts]),
-            null=np.concatenate([part.null for part in parts]),
+            found=np.concatenate([part.found for part in parts]),
+            ranked=np.concatenate([part.ranked for part in parts]),
             tied=sum(part.tied for part in parts),
             compared=sum(part.compared for part in parts),
         )
@@ -68,7 +76,7 @@ def retrieve(
     found = np.diff(ends)
     sums = np.bincount(query, added, minlength=len(negatives))
     precision = np.divide(sums, found, out=np.full(len(found), np.nan), where=found > 0)
-    return Retrieval(precision, random_precision(found, found + count), int(tied.sum()), int(found @ count))
+    return Retrieval(precision, found, found + count, int(tied.sum()), int(found @ count))
 
 
 def random_precision(found: NDArray[np.int64], ranked: NDArray[np.int64]) -> NDArray[np.float64]:
