@@ -42,8 +42,8 @@ class Belief:
 def beliefs(groups: Groups, trials: int) -> Iterator[Belief]:
     """One for each noise and lead; wells that are all alike have no true class to lead."""
     for name, noise in NOISES.items():
-        for lead in LEADS if noise is not _alike else LEADS[:1]:
-            yield _belief(groups, name, noise, lead, trials)
+        for number, lead in enumerate(LEADS if noise is not _alike else LEADS[:1]):
+            yield _belief(groups, name, noise, lead, range(number * trials, (number + 1) * trials))
 
 
 def belief_rows(found: Sequence[Belief]) -> Iterator[Row]:
@@ -58,11 +58,11 @@ def belief_rows(found: Sequence[Belief]) -> Iterator[Row]:
                 yield at_least(f"arrangement, {name}, δ {one.lead:g}: believed", one.believed, 0.98)
 
 
-def _belief(groups: Groups, name: str, noise: Noise, lead: float, trials: int) -> Belief:
-    leads, right = np.zeros(trials), np.zeros(trials, dtype=bool)
-    for trial in range(trials):
-        clean = experiment(groups, lead, trial)
-        scores = noise(clean, np.random.default_rng((6, trial)))
+def _belief(groups: Groups, name: str, noise: Noise, lead: float, seeds: range) -> Belief:
+    leads, right = np.zeros(len(seeds)), np.zeros(len(seeds), dtype=bool)
+    for trial, seed in enumerate(seeds):
+        clean = experiment(groups, lead, seed)
+        scores = noise(clean, np.random.default_rng((6, seed)))
         evidence = [plate_evidence(scores[own], groups) for own in clean.rows]
         found = estimate_arrangement(evidence, "cyclic", threshold=0.0)
         leads[trial], right[trial] = found.certainty, found.groups == clean.held
@@ -70,7 +70,7 @@ def _belief(groups: Groups, name: str, noise: Noise, lead: float, trials: int) -
     return Belief(
         name,
         lead,
-        trials,
+        len(seeds),
         believed=float(believed.mean()),
         right=float(right.mean()),
         wrong=float((believed & ~right).mean()),

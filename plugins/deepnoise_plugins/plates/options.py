@@ -20,7 +20,7 @@ class GroupOptions(Options):
         "training plates), all, or a list of orders, each a list of group numbers",
     )
     threshold: Annotated[float, Field(ge=0)] = Field(
-        2.5, description="smallest lead of an order over the next, in standard errors, that is believed"
+        3.0, description="smallest lead of an order over the next, in standard errors, that is believed"
     )
 
 
