@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 import deepnoise as dn
 from deepnoise.pictures.heat import overlaid
+from deepnoise.reports.attribution import bundle_of
 from deepnoise.reports.confusion import SHOWN, confused_pairs, confusion
+from deepnoise.reports.gathering import Material
 from deepnoise.reports.notes import folded
 from deepnoise.reports.well_images import Grade, well_images
 from deepnoise.reports.wells import wells_of
@@ -156,6 +158,17 @@ def test_networks_without_a_map_get_occlusion_and_a_note(
     )
     assert "Where in the image the evidence lies is not shown: torn." in body
     assert "<img" not in body
+
+
+def test_models_that_cannot_be_asked_are_told_apart(tmp_path: Path) -> None:
+    def why(**provenance: object) -> str:
+        return bundle_of(Material(tmp_path, provenance=provenance))[1]
+
+    assert why(embeddings="table.csv") == "no network made these predictions"
+    assert why(members=[]) == "these are predictions of several models together"
+    assert why(bundle=tmp_path) == "the model's folder is no longer there"
+    (tmp_path / "recipe.yaml").touch()
+    assert why(bundle=tmp_path) == "the screen is not at hand"
 
 
 def test_without_pictures_the_words_stay(tiny_predictions: Path, tmp_path: Path) -> None:

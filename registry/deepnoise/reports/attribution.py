@@ -32,7 +32,9 @@ def bundle_of(material: Material) -> tuple[Path | None, str]:
     provenance = material.provenance or {}
     if "members" in provenance:
         return None, "these are predictions of several models together"
-    bundle = Path(str(provenance.get("bundle", "")))
+    if "bundle" not in provenance:
+        return None, "no network made these predictions"
+    bundle = Path(str(provenance["bundle"]))
     if not (bundle / "recipe.yaml").is_file():
         return None, "the model's folder is no longer there"
     return (bundle, "") if material.screen is not None else (None, "the screen is not at hand")
