@@ -19,14 +19,15 @@ from pathlib import Path
 
 from assigning.accuracy import accuracy_rows, soft_rows
 from assigning.arrangements import found_rows
-from assigning.bars import Row
 from assigning.beliefs import belief_rows, beliefs
 from assigning.layout import find_groups, full_plates, read_wells, real_plates
 from assigning.speed import balancing_rows, large_rows, screen_rows
+from bars import Row, missed, show
 from threadpoolctl import threadpool_limits
 
-from deepnoise.console import print_note, print_table
+from deepnoise.console import print_note
 
+TITLE = "Assignment, simulated logits on RxRx1's layout"
 RESULT = Path(__file__).parent / "results" / "assignment.json"
 
 
@@ -40,7 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     with threadpool_limits(1):
         if options.part:
-            show(list(PARTS[options.part](options)))
+            show(TITLE, list(PARTS[options.part](options)))
             return
         parts = {name: list(_told(name, part(options))) for name, part in PARTS.items()}
     rows = [row for part in parts.values() for row in part]
@@ -53,19 +54,8 @@ def main() -> None:
         "versions": {name: version(name) for name in ("deepnoise", "numpy", "scipy")},
     }
     RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-    show(rows)
-    sys.exit(any(row["passed"] is False for row in rows))
-
-
-def show(rows: list[Row]) -> None:
-    """The rows as a table."""
-    words = {True: "yes", False: "NO", None: ""}
-    cells = [[str(row["what"]), f"{row['measured']:.4g}", str(row["must"]), words[row["passed"]]] for row in rows]  # type: ignore[index]
-    print_table(
-        "Assignment, simulated logits on RxRx1's layout", ["what", "measured", "must be", "passed"], cells
-    )
-    judged = [row["passed"] for row in rows if row["passed"] is not None]
-    print_note(f"{judged.count(False)} of {len(judged)} missed")
+    show(TITLE, rows)
+    sys.exit(missed(rows))
 
 
 def _accuracy(options: argparse.Namespace) -> Iterator[Row]:

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from bars import Row, at_least, at_most, near, shown
 
-from assigning.bars import Row, at_least, at_most, near, shown
 from assigning.layout import Layout
 from deepnoise_core.data.plates import Entropy, assign, assign_plates, assign_softly
 from deepnoise_core.data.scores import log_probabilities

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
+from bars import Row, near, shown
 from numpy.typing import NDArray
 
-from assigning.bars import Row, near, shown
 from assigning.layout import CLASSES, Groups, full_plates, logits
 from deepnoise_core.data.plates import EvidenceKind, estimate_arrangement, plate_evidence, plates_of
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from bars import Row, at_least, at_most, shown
 
 from assigning.arrangements import Experiment, Scores, experiment
-from assigning.bars import Row, at_least, at_most, shown
 from assigning.layout import CLASSES, Groups
 from deepnoise_core.data.plates import THRESHOLD, estimate_arrangement, plate_evidence
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
+from bars import Row, at_least, at_most, shown
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from assigning.bars import Row, at_least, at_most, shown
 from assigning.layout import Layout
 from deepnoise_core.data.plates import assign, assign_plates, balance_classes
 
