@@ -36,8 +36,19 @@ def experiment_interval(
     if len(names) < 2:
         return None
     totals, sizes = np.bincount(own, weights=values), np.bincount(own)
-    chances = np.full(len(names), 1.0 / len(names))
-    times = np.random.default_rng(seed).multinomial(len(names), chances, size=draws)
-    means = (times @ totals) / (times @ sizes)
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    times = drawn_experiments(len(names), draws, np.random.default_rng(seed))
+    return ends((times @ totals) / (times @ sizes))
+
+
+def drawn_experiments(number: int, draws: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """How often each of `draws` samples with replacement holds each experiment, int64 [draws, number]."""
+    return random.multinomial(number, np.full(number, 1.0 / number), size=draws)
+
+
+def ends(draws: NDArray[np.float64]) -> Interval:
+    """What the central share `LEVEL` of the draws lies between, of those that are numbers; NaN where none is."""
+    known = draws[~np.isnan(draws)]
+    if not len(known):
+        return np.nan, np.nan
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -19,7 +19,6 @@ from deepnoise_core.evaluation.disentanglement.resampling import (
     SAID,
     Experiments,
     Sampled,
-    interval,
     sample_experiments,
 )
 from deepnoise_core.evaluation.disentanglement.significance import fraction_retrieved
@@ -31,6 +30,7 @@ from deepnoise_core.evaluation.disentanglement.variance import (
     effective_rank,
     leading,
 )
+from deepnoise_core.evaluation.intervals import ends
 
 MOST_TIES = 0.01
 """Share of tied pairs above which a note warns of figures by similarity."""
@@ -219,7 +219,7 @@ def _pooled(parts: list[Sampled], sizes: list[int], name: str) -> Figure:
     weights /= weights.sum()
     draws = sum(weight * part.draws for weight, (part, _) in zip(weights, known, strict=True))
     value, null = (float(weights @ [getattr(part, key) for part, _ in known]) for key in ("value", "null"))
-    low, high = interval(np.asarray(draws))
+    low, high = ends(np.asarray(draws))
     return Figure(value, low, high, null, null if ideal is None else ideal, axis)
 
 

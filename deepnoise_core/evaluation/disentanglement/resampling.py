@@ -1,4 +1,8 @@
-"""Intervals by drawing whole experiments, since wells of one experiment share its luck."""
+"""Intervals by drawing whole experiments, since wells of one experiment share its luck.
+
+Experiments are drawn and ends taken as for accuracy (`evaluation.intervals`). Here the draws are kept, since
+figures of cell types are averaged, and statistics that are no means are drawn too.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from deepnoise_core.evaluation.intervals import drawn_experiments
+
 DRAWS = 1000
 """Bootstrap samples behind an interval."""
 
@@ -18,7 +24,7 @@ SAID = (
 )
 
 FEWEST = 3
-"""Experiments that an interval needs."""
+"""Experiments that an interval needs: two would give three different samples."""
 
 
 @dataclass(frozen=True)
@@ -122,18 +128,9 @@ def sample_experiments(experiment: NDArray[np.int64], seed: int) -> Experiments:
     """Draw as many experiments as there are, with replacement, `DRAWS` times."""
     number = int(experiment.max()) + 1
     random = np.random.default_rng(seed)
-    counts = random.multinomial(number, np.full(number, 1 / number), size=DRAWS)
+    counts = drawn_experiments(number, DRAWS, random)
     normal = random.permutation(norm.ppf((np.arange(DRAWS) + 0.5) / DRAWS))
     return Experiments(experiment, counts.astype(np.float64), normal)
-
-
-def interval(draws: NDArray[np.float64]) -> tuple[float, float]:
-    """The ends of the central 95 %, of the draws that are numbers."""
-    known = draws[~np.isnan(draws)]
-    if not len(known):
-        return np.nan, np.nan
-    low, high = np.quantile(known, (0.025, 0.975))
-    return float(low), float(high)
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
