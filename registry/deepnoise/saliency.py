@@ -26,6 +26,9 @@ from deepnoise_core.engine.saliency import channel_means, grad_cam, loss_by_chan
 Fill = Literal["mean", "negative_controls"]
 """What takes a channel's place: its mean over the sites looked at, or over negative controls, as normalized."""
 
+_LEAST_PLACES = 4
+"""A map of fewer places on a side tells halves of an image, no cells."""
+
 
 @dataclass(frozen=True)
 class ChannelSaliency:
@@ -146,7 +149,7 @@ def heat_maps(
     device: DeviceName = "auto",
     observer: Observer | None = None,
 ) -> HeatMaps:
-    """Where in the images of single sites the evidence for a class lies, by Grad-CAM or, failing that, occlusion.
+    """Where in images of sites the evidence for a class lies, by Grad-CAM or, where it is coarse, occlusion.
 
     In float32, with the batch-norm statistics of training.
 
@@ -175,13 +178,14 @@ def heat_maps(
     try:
         heat = grad_cam(ready.network, view, asked)
     except ModelError as error:
-        fill = channel_means(ready.inputs, looked)
-        maps = patch_occlusion(ready.network, view, fill, asked)
-        return HeatMaps(maps.cpu().numpy(), "occlusion", (f"{error}.",))
-    of_layer = (
-        f"Grad-CAM is made of the layer {heat.layer}, whose map has {heat.places[0]} × {heat.places[1]} places."
-    )
-    return HeatMaps(heat.maps.cpu().numpy(), "Grad-CAM", (of_layer,))
+        why_not = f"{error}."
+    else:
+        places = f"the layer {heat.layer}, whose map has {heat.places[0]} × {heat.places[1]} places"
+        if min(heat.places) >= _LEAST_PLACES:
+            return HeatMaps(heat.maps.cpu().numpy(), "Grad-CAM", (f"Grad-CAM is made of {places}.",))
+        why_not = f"Patches are occluded, since Grad-CAM would be made of {places}."
+    maps = patch_occlusion(ready.network, view, channel_means(ready.inputs, looked), asked)
+    return HeatMaps(maps.cpu().numpy(), "occlusion", (why_not,))
 
 
 def _sites_of(model: Model, screen: Screen, wells: Collection[str] | None, most: int | None) -> NDArray[np.bool_]:

@@ -127,11 +127,22 @@ def test_evidence_is_yellow_over_grey_cells() -> None:
 
 def test_evidence_is_shown_of_held_out_wells(tiny_report: str) -> None:
     body = section(tiny_report, "channels")
-    assert "by Grad-CAM: places whose features raise" in body
+    assert "by occlusion: places without which" in body
     assert "violet for a little" in body
-    assert 2 <= body.count('alt="Grad-CAM of ') <= 6
-    assert body.count("<img") == 2 * body.count("Grad-CAM of ")
+    assert 2 <= body.count('alt="occlusion of ') <= 6
+    assert body.count("<img") == 2 * body.count("occlusion of ")
     assert "The surest of those named wrongly" in body
+    assert "Grad-CAM would be made of the layer" in body
+
+
+def test_networks_whose_map_is_fine_enough_get_grad_cam(
+    tiny_predictions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepnoise.saliency._LEAST_PLACES", 1)
+    page = dn.report(tiny_predictions, tmp_path / "a.html", layout="pca", saliency=3).read_text()
+    body = section(page, "channels")
+    assert "by Grad-CAM: places whose features raise" in body
+    assert 1 <= body.count('alt="Grad-CAM of ') <= 3
 
 
 def test_networks_without_a_map_get_occlusion_and_a_note(

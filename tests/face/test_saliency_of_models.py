@@ -69,12 +69,16 @@ def test_what_cannot_be_looked_at_is_named(model: Model, screen: Screen) -> None
         channel_saliency(model, treated, fill="negative_controls", device="cpu")
 
 
-def test_heat_lies_on_sites_in_the_order_asked(model: Model, screen: Screen) -> None:
+@pytest.mark.parametrize(("least", "way"), [(1, "Grad-CAM"), (4, "occlusion")])
+def test_heat_lies_on_sites_in_the_order_asked(
+    least: int, way: str, model: Model, screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepnoise.saliency._LEAST_PLACES", least)
     rows = screen.sites.with_row_index().filter(pl.col("role") == "treatment")["index"].to_numpy()[[5, 2]]
     heat = heat_maps(model, screen, rows, device="cpu")
     assert heat.maps.shape == (2, 32, 32)
-    assert heat.way == "Grad-CAM"
-    assert "places" in heat.notes[0]
+    assert heat.way == way
+    assert "whose map has 2 × 2 places" in heat.notes[0]
     swapped = heat_maps(model, screen, rows[::-1], device="cpu")
     np.testing.assert_allclose(swapped.maps[::-1], heat.maps, atol=1e-6)
     one, other = model.bundle.manifest.classes[:2]

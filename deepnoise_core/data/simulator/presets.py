@@ -18,7 +18,7 @@ PRESETS: dict[str, SimulatorOptions] = {
     "demo": SimulatorOptions(
         layout=LayoutOptions(
             train_experiments={"HUVEC": 5, "RPE": 4},
-            test_experiments={"HUVEC": 1, "RPE": 1},
+            test_experiments={"HUVEC": 2, "RPE": 2},
             group_size=30,
             common_rotation=0.4,
             positive_controls=4,
