@@ -267,6 +267,52 @@ def test_strategies_with_few_labels_do_as_in_the_benchmark() -> None:
     ]
 
 
+def test_belief_in_arrangements_is_that_of_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "assignment.json").read_text())["beliefs"]
+    noises = list(dict.fromkeys(one["noise"] for one in measured))
+    leads = sorted({one["lead"] for one in measured})
+    rows = []
+    for noise in noises:
+        own = {one["lead"]: one for one in measured if one["noise"] == noise}
+        cells = [
+            f"{100 * own[lead]['believed']:.0f} % ({100 * own[lead]['right']:.0f})" if lead in own else ""
+            for lead in leads
+        ]
+        rows.append(f"| {noise} | {' | '.join(cells)} | {max(one['surest_wrong'] for one in own.values()):.1f} |")
+    assert table_between("docs/assignment.md", "beliefs") == rows
+    assert not any(one["wrong"] for one in measured)
+
+
+def test_the_worth_and_time_of_assignment_are_those_of_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "assignment.json").read_text())["rows"]
+    found = {row["what"]: row for row in measured}
+    stages = ("raw", "group", "assigned without groups", "group and assigned")
+    assert table_between("docs/assignment.md", "assignment-accuracy") == [
+        f"| {lead} | "
+        + " | ".join(
+            f"{100 * found[f'accuracy, 18 test experiments, δ {lead}, {stage}']['measured']:.1f} %"
+            for stage in stages
+        )
+        + " |"
+        for lead in (1, 2, 3, 5)
+    ]
+    assert table_between("docs/assignment.md", "assignment-speed") == [
+        f"| {row['what']} | {row['measured']:.3g} | {row['must']} |"
+        for row in measured
+        if row["what"].startswith("seconds on one core") or "time of published steps" in row["what"]
+    ]
+    assert not [row["what"] for row in measured if row["passed"] is False]
+
+
+def test_rates_of_networks_are_those_of_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "throughput.json").read_text())["rows"]
+    assert table_between("docs/performance.md", "throughput") == [
+        f"| {row['network']} | {row['way']} | {row['supervised']:,.0f} | {row['mean_teacher']:,.0f} "
+        f"| {row['predict']:,.0f} |"
+        for row in measured
+    ]
+
+
 def table_between(document: str, mark: str) -> list[str]:
     """The rows of a table between marks, without its head."""
     text = DOCUMENTS[document].partition(f"<!-- {mark} -->")[2].partition(f"<!-- /{mark} -->")[0]
