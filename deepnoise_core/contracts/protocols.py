@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,28 @@ class Normalizer(Protocol):
             keys: one random key an image in training, uint64 [B]; None in evaluation, where nothing may
                 be random.
         """
+        ...
+
+
+class Arithmetic(NamedTuple):
+    """What a normalizer does to pixels, apart from how it measures them."""
+
+    module: nn.Module
+    """From raw images [B, C, H, W] and the statistics, in their order, to float32 images."""
+    statistics: Mapping[str, str]
+    """Name of each statistic, float64 [B, C] → what it is of a channel of the measured pixels."""
+
+
+@runtime_checkable
+class PortableNormalizer(Protocol):
+    """A normalizer whose arithmetic also runs in an exported program, which is given the statistics."""
+
+    def arithmetic(self) -> Arithmetic:
+        """What the normalizer does in evaluation; needs no fit."""
+        ...
+
+    def statistics_of(self, images: Tensor, rows: Tensor) -> tuple[NDArray[np.float64], ...]:
+        """The statistics by which raw images [B, C, H, W] of fitted rows (int64 [B]) are normalized."""
         ...
 
 

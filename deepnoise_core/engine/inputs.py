@@ -100,4 +100,9 @@ class Inputs:
     def _sized(self, images: Tensor) -> Tensor:
         if self.image_size is None or images.shape[-2:] == (self.image_size, self.image_size):
             return images
-        return F.interpolate(images, size=(self.image_size, self.image_size), mode="bilinear", antialias=True)
+        return resized(images, self.image_size)
+
+
+def resized(images: Tensor, side: int) -> Tensor:
+    """Float images [B, C, H, W] as squares [B, C, side, side], bilinear and smoothed where they shrink."""
+    return F.interpolate(images, size=(side, side), mode="bilinear", antialias=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepnoise_core.contracts import Measure, Role, Screen
-from deepnoise_core.contracts.protocols import Normalizer
+from deepnoise_core.contracts.protocols import Normalizer, PortableNormalizer
 from deepnoise_core.data.randomness import sample_keys
 from deepnoise_core.data.statistics import site_statistics
 from deepnoise_core.data.stores import ArrayStore
@@ -138,6 +138,22 @@ def an_image_stands_alone(make: Make) -> None:
         require(close(turned, together[back]), "the order of a batch changes the result")
 
 
+def arithmetic_is_what_the_normalizer_does(make: Make) -> None:
+    """With its own statistics, the arithmetic of a portable normalizer gives the same images within 1e-5."""
+    for screen in map(_screen, DEPTHS):
+        normalizer = _fitted(make, screen)
+        if not isinstance(normalizer, PortableNormalizer):
+            return
+        images, arithmetic = torch.from_numpy(_pixels(screen)), normalizer.arithmetic()
+        statistics = normalizer.statistics_of(_images(screen), _rows(screen))
+        require(len(statistics) == len(arithmetic.statistics), "there are as many statistics as names")
+        made = arithmetic.module(images, *map(torch.from_numpy, statistics))
+        require(
+            close(made, normalizer(_images(screen), _rows(screen)), 1e-5),
+            "the arithmetic differs from the normalizer",
+        )
+
+
 LAWS = (
     raw_images_become_float32,
     raw_images_are_left_alone,
@@ -149,6 +165,7 @@ LAWS = (
     a_constant_channel_stays_finite,
     evaluation_is_not_random,
     an_image_stands_alone,
+    arithmetic_is_what_the_normalizer_does,
 )
 
 

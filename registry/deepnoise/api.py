@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deepnoise.corrections import Step
     from deepnoise.disentanglement import Progress
     from deepnoise.ensembles import Ensemble
+    from deepnoise.exporting import Exported, Pixels, ProgramFormat
     from deepnoise.model import Model, PartName
     from deepnoise.series import Series
     from deepnoise.submission import Submission
@@ -45,6 +46,7 @@ __all__ = [
     "disentangle",
     "ensemble",
     "evaluate",
+    "export",
     "installed",
     "load",
     "load_recipe",
@@ -176,6 +178,33 @@ def ensemble(paths: Sequence[str | Path], *, weights: Sequence[float] | None = N
     from deepnoise.ensembles import load_models
 
     return load_models([Path(path) for path in paths], installed(), weights)
+
+
+def export(
+    model: str | Path,
+    out: str | Path,
+    *,
+    to: ProgramFormat,
+    pixels: Pixels = "uint8",
+    device: DeviceName = "cpu",
+) -> Exported:
+    """Write a model as one program from raw pixels and statistics to logits, proven equal to it.
+
+    Args:
+        model: as of `load`, but no series.
+        out: file to write; must not exist yet.
+        to: `pt2` (torch.export) or `onnx`.
+        pixels: type of the images: `uint8` or `uint16`.
+        device: where a `pt2` program runs.
+    """
+    from deepnoise.ensembles import load_models
+    from deepnoise.exporting import export_model
+    from deepnoise.model import Model
+
+    loaded = load_models([Path(model)], installed(), None)
+    if not isinstance(loaded, Model):
+        raise InputError(f"{model}: is a series; export its members one by one")
+    return export_model(loaded, Path(out), to, pixels=pixels, device=device)
 
 
 def evaluate(

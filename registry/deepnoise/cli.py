@@ -13,6 +13,7 @@ from deepnoise.commands import (
     disentangle,
     doctor,
     evaluate,
+    export,
     plugins,
     predict,
     profiles,
@@ -45,6 +46,7 @@ for command in (
     submit,
     profiles,
     baseline,
+    export,
     components,
     doctor,
 ):

@@ -1,12 +1,13 @@
 """No normalization beyond the range of the stored type."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from deepnoise_core.contracts import SiteStatistics
+from deepnoise_core.contracts.protocols import Arithmetic
 from deepnoise_plugins.intensity.options import NoneOptions
+from deepnoise_plugins.intensity.portable import Division
 
 
 class DtypeRange:
@@ -24,5 +25,12 @@ class DtypeRange:
 
     def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
         """Images in [0, 1], float32 [B, C, H, W]; anything wider than 8 bits counts as 16."""
-        largest = 255.0 if images.dtype == torch.uint8 else 65535.0
-        return images.float() / largest
+        return self.arithmetic().module(images)
+
+    def arithmetic(self) -> Arithmetic:
+        """The division; there are no statistics."""
+        return Arithmetic(Division(), {})
+
+    def statistics_of(self, images: Tensor, rows: Tensor) -> tuple[()]:
+        """Nothing."""
+        return ()

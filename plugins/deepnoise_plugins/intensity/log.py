@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepnoise_core.contracts.protocols import Arithmetic
 from deepnoise_core.data.statistics import mapped_moments
 from deepnoise_plugins.intensity.counted import Counted
+from deepnoise_plugins.intensity.portable import Standardization
 from deepnoise_plugins.intensity.scaled import Scale
 from deepnoise_plugins.intensity.z_score import image_moments
 
@@ -18,6 +20,13 @@ class LogZScore(Counted):
     def values(self, images: Tensor, rows: NDArray[np.int64]) -> Tensor:
         """Logarithms."""
         return super().values(images, rows).log1p_()
+
+    def arithmetic(self) -> Arithmetic:
+        """The same with given statistics."""
+        return Arithmetic(
+            Standardization(log=True),
+            {"centre": "mean of log(1 + x)", "spread": "standard deviation (ddof 0) of log(1 + x)"},
+        )
 
     def own(self, images: Tensor, values: Tensor) -> Scale:
         """Mean and standard deviation of each image's logarithms."""

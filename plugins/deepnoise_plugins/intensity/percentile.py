@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepnoise_core.contracts.protocols import Arithmetic
 from deepnoise_core.data.statistics import quantile
 from deepnoise_plugins.intensity.counted import Counted
 from deepnoise_plugins.intensity.options import PercentileOptions
+from deepnoise_plugins.intensity.portable import Standardization
 from deepnoise_plugins.intensity.scaled import Scale
 
 
@@ -24,6 +26,11 @@ class MinMax(Counted):
         """The lower end, and the way to the upper one."""
         low, high = (quantile(counts, share) for share in self.shares)
         return low.astype(np.float64), (high - low).astype(np.float64)
+
+    def arithmetic(self) -> Arithmetic:
+        """The same with given statistics."""
+        low, high = (f"percentile {100 * share:g}, an intensity that occurs" for share in self.shares)
+        return Arithmetic(Standardization(clip=True), {"centre": low, "spread": f"{high}, minus centre"})
 
     def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
         """Images in [0, 1], float32 [B, C, H, W]; raises as `Scaled` does."""

@@ -7,8 +7,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from deepnoise_core.contracts.protocols import Arithmetic
 from deepnoise_core.data.statistics import median_and_mad
 from deepnoise_plugins.intensity.counted import Counted
+from deepnoise_plugins.intensity.portable import Standardization
 from deepnoise_plugins.intensity.scaled import Scale
 
 _OF_NORMAL = 1 / NormalDist().inv_cdf(0.75)
@@ -20,6 +22,12 @@ class Robust(Counted):
 
     Bright debris moves neither. Where more than half of all pixels are equal, there is no spread.
     """
+
+    def arithmetic(self) -> Arithmetic:
+        """The same with given statistics."""
+        return Arithmetic(
+            Standardization(), {"centre": "median", "spread": "1.4826 times the median distance from the median"}
+        )
 
     def of_counts(self, counts: NDArray[np.int64]) -> Scale:
         """Median and scaled median distance."""

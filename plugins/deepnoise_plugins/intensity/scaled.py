@@ -73,13 +73,14 @@ class Scaled(ABC):
         """
         numbers = rows.cpu().numpy()
         values = self.values(images, numbers)
-        if self.options.level == "site":
-            centre, spread = self.own(images, values)
-            self._without_spread(spread, [f"the image of row {row}" for row in numbers])
-        else:
-            centre, spread = self._centre[self._pool[numbers]], self._spread[self._pool[numbers]]
+        centre, spread = self._scale(images, values, numbers)
         centre, spread = jittered(centre, np.where(spread > 0, spread, 1.0), keys, self.options.jitter)
         return standardize(values, centre, spread)
+
+    def statistics_of(self, images: Tensor, rows: Tensor) -> Scale:
+        """Centre and spread of each image; raises as a call does."""
+        numbers = rows.cpu().numpy()
+        return self._scale(images, self.values(images, numbers), numbers)
 
     def pools(self, statistics: SiteStatistics, level: Level) -> Pools:
         """The pool of reference sites that each row is measured by."""
@@ -87,6 +88,13 @@ class Scaled(ABC):
         return reference_pools(
             statistics, level, options.reference, minimum=options.enough, wider=options.few == "wider"
         )
+
+    def _scale(self, images: Tensor, values: Tensor, rows: NDArray[np.int64]) -> Scale:
+        if self.options.level != "site":
+            return self._centre[self._pool[rows]], self._spread[self._pool[rows]]
+        centre, spread = self.own(images, values)
+        self._without_spread(spread, [f"the image of row {row}" for row in rows])
+        return centre, spread
 
     def _without_spread(self, spread: NDArray[np.float64], names: Sequence[str]) -> list[str]:
         """One line for each channel that cannot be scaled somewhere."""

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from deepnoise_core.contracts import Measure, SiteStatistics
+from deepnoise_core.contracts.protocols import Arithmetic
 from deepnoise_core.data.statistics import Pools, pool_moments
+from deepnoise_plugins.intensity.portable import Standardization
 from deepnoise_plugins.intensity.scaled import Scale, Scaled
 
 
@@ -15,6 +17,10 @@ class ZScore(Scaled):
     """Each channel minus the mean, over the standard deviation (ddof 0)."""
 
     measure = Measure.MOMENTS
+
+    def arithmetic(self) -> Arithmetic:
+        """The same with given statistics."""
+        return Arithmetic(Standardization(), {"centre": "mean", "spread": "standard deviation (ddof 0)"})
 
     def pooled(self, statistics: SiteStatistics, pools: Pools) -> Scale:
         """Mean and standard deviation of each pool, correctly rounded."""

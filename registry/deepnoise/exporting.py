@@ -1,0 +1,262 @@
+"""A bundle as one program that runs without deepnoise, proven equal to the model before it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from deepnoise.model import Model
+from deepnoise.program_formats import FORMATS
+from deepnoise_core.contracts import Kind, Role, Screen
+from deepnoise_core.contracts.errors import InputError, ModelError
+from deepnoise_core.contracts.protocols import Arithmetic, Normalizer, PortableNormalizer
+from deepnoise_core.data.files import refuse_taken_file, replace_file
+from deepnoise_core.data.sites import site_table
+from deepnoise_core.data.statistics import site_statistics
+from deepnoise_core.data.stores import ArrayStore
+from deepnoise_core.engine.devices import DeviceName, pick_hardware
+from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.program import Program
+from deepnoise_registry.building import build
+
+ProgramFormat = Literal["pt2", "onnx"]
+Pixels = Literal["uint8", "uint16"]
+
+TOLERANCE = 1e-5
+"""Largest difference from the model, as a share of its largest output where that is above 1."""
+
+_REFERENCE_SITES = 256
+"""How often each probed site counts in the fit: more than any normalizer's smallest number of sites."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A program that was written.
+
+    Attributes:
+        path: the file.
+        interface: what the file says of its inputs and outputs, in JSON types.
+        difference: largest difference from the model that was found, as `TOLERANCE` counts it.
+    """
+
+    path: Path
+    interface: dict[str, Any]
+    difference: float
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """Raw images with all that a program is given, and what the model says of them."""
+
+    given: tuple[Tensor, ...]
+    expected: tuple[Tensor, Tensor]
+
+
+def export_model(
+    model: Model,
+    out: Path,
+    to: ProgramFormat,
+    *,
+    pixels: Pixels = "uint8",
+    device: DeviceName = "cpu",
+) -> Exported:
+    """Write a model as one program from raw pixels and the statistics of normalization to logits and embeddings.
+
+    The finished file is run in memory, and compared with the model on batches of 1 and 3 images and, where height
+    and width are free, on another size. It is only written where all agree.
+
+    Args:
+        model: is left as it is.
+        out: file to write; must not exist yet.
+        to: `pt2` or `onnx`.
+        pixels: type of the program's images.
+        device: where a `pt2` program runs; an `onnx` program is checked on the CPU.
+
+    Raises:
+        ModelError: normalizer or batch norm need more than statistics of channels, PyTorch cannot export the
+            network, or the program differs from the model.
+        InputError: the extra `onnx` is not installed.
+        OutputError: the file exists, or cannot be written.
+    """
+    refuse_taken_file(out, "a program")
+    written = FORMATS[to]
+    written.require()
+    name, recipe = model.bundle.manifest.name, model.recipe
+    normalizer: Normalizer = build(model.catalogue, Kind.NORMALIZER, recipe.normalizer)
+    if not isinstance(normalizer, PortableNormalizer):
+        raise ModelError(
+            f"{name}: normalizer {recipe.normalizer.name!r} needs more than statistics of channels, and cannot "
+            "be exported; predict with deepnoise"
+        )
+    if recipe.inference.batch_norm != "running":
+        raise ModelError(
+            f"{name}: inference.batch_norm: {recipe.inference.batch_norm} looks at whole plates, and cannot be "
+            "exported; predict with deepnoise"
+        )
+    hardware = pick_hardware("cpu" if to == "onnx" else device, "fp32")
+    arithmetic = normalizer.arithmetic()
+    program = Program(hardware.placed(model.bundle.network), arithmetic.module, recipe.data.image_size).eval()
+
+    def probe(count: int, size: tuple[int, int]) -> _Probe:
+        return _probe(model, normalizer, pixels, count, size, hardware.device)
+
+    height, width = model.bundle.manifest.image_shape
+    traced, free = _traced(program, probe(2, (height, width)).given, name)
+    interface = _interface(model, arithmetic, pixels, free_size=free)
+    content = written.content(traced, interface)
+    run = written.opened(content)
+    probes = [probe(1, (height, width)), probe(3, (height, width))]
+    probes += [probe(2, (height + 32, width + 64))] if free else []
+    difference = max(_difference(run(one.given), one.expected) for one in probes)
+    if not difference <= TOLERANCE:
+        raise ModelError(
+            f"{name}: the {to} program differs from the model by {difference:.1e} of its largest output, more "
+            f"than {TOLERANCE:g}; nothing was written, so try the other format"
+        )
+    replace_file(out, content)
+    return Exported(out, interface, difference)
+
+
+def program_format(word: str) -> ProgramFormat:
+    """The format that a word names; an InputError where it names none."""
+    return cast(ProgramFormat, _one_of(word, "--to", get_args(ProgramFormat)))
+
+
+def pixel_type(word: str) -> Pixels:
+    """The type of pixels that a word names; an InputError where it names none."""
+    return cast(Pixels, _one_of(word, "--pixels", get_args(Pixels)))
+
+
+def _one_of(word: str, option: str, words: Sequence[str]) -> str:
+    if word not in words:
+        raise InputError(f"{option}: {word!r} is none of {', '.join(words)}")
+    return word
+
+
+def _traced(program: Program, given: tuple[Tensor, ...], name: str) -> tuple[torch.export.ExportedProgram, bool]:
+    """The traced program, its batch free; and height and width too, unless the network wants them as they are."""
+    dynamic, rest = torch.export.Dim.DYNAMIC, tuple({0: torch.export.Dim.DYNAMIC} for _ in given[1:])
+    shapes: tuple[dict[int, Any], ...] = ({0: dynamic, 2: dynamic, 3: dynamic}, {0: dynamic})
+    failure: Exception | None = None
+    for images in shapes:
+        try:
+            with torch.no_grad():
+                made = torch.export.export(
+                    program, given, dynamic_shapes={"pixels": images, "given": rest}, strict=False
+                )
+        except Exception as error:  # noqa: BLE001 - torch.export raises whatever a network's code raises
+            failure = error
+        else:
+            return made, len(images) > 1
+    reason = next(iter(str(failure).splitlines()), "") or type(failure).__name__
+    raise ModelError(f"{name}: PyTorch cannot export this network: {reason}") from failure
+
+
+def _interface(model: Model, arithmetic: Arithmetic, pixels: Pixels, *, free_size: bool) -> dict[str, Any]:
+    """What a user of the program must know, in JSON types."""
+    manifest, recipe, network = model.bundle.manifest, model.recipe, model.bundle.network
+    channels, size = len(manifest.channels), ["height", "width"] if free_size else [*manifest.image_shape]
+    scale = recipe.normalizer.options
+    where = f"over its {scale.get('level', 'screen')}, reference {scale.get('reference', 'all')}"
+    inputs = [
+        {
+            "name": "pixels",
+            "dtype": pixels,
+            "shape": ["batch", channels, *size],
+            "meaning": f"raw images, channels in this order: {', '.join(manifest.channels)}",
+        }
+    ]
+    inputs += [
+        {"name": name, "dtype": "float64", "shape": ["batch", channels], "meaning": f"{what}, {where}"}
+        for name, what in arithmetic.statistics.items()
+    ]
+    if network.num_conditions:
+        told = f"1 for the cell type of the image, else 0: {', '.join(manifest.conditions)}"
+        shape = ["batch", network.num_conditions]
+        inputs.append({"name": "condition", "dtype": "float32", "shape": shape, "meaning": told})
+    outputs = [
+        (
+            "logits",
+            network.num_classes,
+            "scores of the classes, in their order; average them over sites of a well",
+        ),
+        ("embeddings", network.num_features, "features of each image"),
+    ]
+    return {
+        "made_by": f"deepnoise {version('deepnoise')}",
+        "provenance": {key: model.provenance()[key] for key in ("model", "manifest_sha256", "recipe_sha256")},
+        "inputs": inputs,
+        "outputs": [
+            {"name": name, "dtype": "float32", "shape": ["batch", width], "meaning": what}
+            for name, width, what in outputs
+        ],
+        "channels": list(manifest.channels),
+        "classes": list(manifest.classes),
+        "control_classes": list(manifest.control_classes),
+        "temperature": manifest.temperature,
+        "normalizer": recipe.normalizer.model_dump(mode="json"),
+        "resized_to": recipe.data.image_size,
+        "not_included": {
+            "test_time_views": recipe.inference.tta,
+            "postprocessors": [one.name for one in recipe.postprocessors],
+        },
+    }
+
+
+def _probe(
+    model: Model,
+    normalizer: Normalizer,
+    pixels: Pixels,
+    count: int,
+    size: tuple[int, int],
+    device: torch.device,
+) -> _Probe:
+    """Seeded images, each on a plate of its own, and what the model says of them on deepnoise's own path."""
+    assert isinstance(normalizer, PortableNormalizer)  # noqa: S101 - others were refused before
+    manifest, network = model.bundle.manifest, model.bundle.network
+    screen = _random_sites(manifest.channels, pixels, count, size)
+    repeated = np.repeat(np.arange(count), _REFERENCE_SITES)
+    if normalizer.needs:
+        normalizer.fit(site_statistics(screen, measures=normalizer.needs).take(repeated))
+    rows, width = np.arange(count), len(manifest.conditions)
+    conditions = np.eye(width, dtype=np.float32)[rows % width] if width else None
+    fitted = rows * _REFERENCE_SITES
+    raw = screen.store.read(rows)
+    inputs = Inputs(screen.store, normalizer, device, model.recipe.data.image_size, fitted, conditions)
+    with torch.inference_mode():
+        view = inputs.clean(raw, rows)
+        embeddings = network.embed(view.images)
+        expected = network.score(embeddings, view.condition), embeddings
+    wide = raw if pixels == "uint8" else raw.astype(np.int32)
+    statistics = normalizer.statistics_of(torch.from_numpy(wide), torch.from_numpy(fitted))
+    given = [torch.from_numpy(raw), *map(torch.from_numpy, statistics)]
+    given += [torch.from_numpy(conditions)] if conditions is not None else []
+    return _Probe(tuple(one.to(device) for one in given), expected)
+
+
+def _random_sites(channels: tuple[str, ...], pixels: Pixels, count: int, size: tuple[int, int]) -> Screen:
+    """Noise whose level and contrast differ by site and channel, as those of plates do; all are controls."""
+    generator = np.random.default_rng(0)
+    low, span = generator.uniform(0.05, 0.3, (2, count, len(channels), 1, 1)) * np.iinfo(pixels).max
+    noise = generator.random((count, len(channels), *size))
+    table = {"experiment": [f"E{site}" for site in range(count)], "plate": "1", "well": "B02", "site": 1}
+    frame = pl.DataFrame({**table, "cell_type": table["experiment"], "role": Role.NEGATIVE_CONTROL.value})
+    store = ArrayStore((low + span * noise).astype(pixels))
+    return Screen(site_table(frame, "probe"), channels, store, source="probe")
+
+
+def _difference(made: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+    """Largest difference of any output, as a share of the largest expected one where that is above 1."""
+    shares = [
+        (one.cpu() - other.cpu()).abs().max() / other.cpu().abs().max().clamp(min=1)
+        for one, other in zip(made, expected, strict=True)
+    ]
+    return float(torch.stack(shares).max())
