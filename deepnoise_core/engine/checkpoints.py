@@ -9,44 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.contracts.protocols import Strategy
 from deepnoise_core.data.files import plain_disk_errors, replace_file
+from deepnoise_core.engine.weights import load_weights, restore, save_weights
 
 FORMAT = 1
-
-
-def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors to one safetensors file, aside and renamed."""
-    replace_file(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
-
-
-def load_weights(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file to the CPU.
-
-    Raises:
-        ModelError: the file is missing, or is no safetensors file.
-    """
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: cannot be read as safetensors weights: {error}") from error
-
-
-def restore(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Load tensors into a model; every name and shape must fit.
-
-    Raises:
-        ModelError: names or shapes differ; says which.
-    """
-    try:
-        model.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        raise ModelError(f"{path}: weights do not fit the network of the recipe: {error}") from error
 
 
 def save_state(

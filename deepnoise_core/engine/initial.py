@@ -12,9 +12,9 @@ from torch import Tensor
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.contracts.plan.initial import InitialOptions, Stem
 from deepnoise_core.data.names import some_of
-from deepnoise_core.engine.checkpoints import load_weights, restore
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.stems import adapt_stem, channel_sources
+from deepnoise_core.engine.weights import load_weights, restore
 
 _RGB = ("red", "green", "blue")
 _CLASSIFIERS = ("classifier", "fc", "head", "last_linear")

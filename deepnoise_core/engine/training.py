@@ -18,7 +18,7 @@ from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.engine.accumulation import joined_losses, parts_of
 from deepnoise_core.engine.bad_images import BadImages
 from deepnoise_core.engine.batch_norm import set_batch_norm_momentum
-from deepnoise_core.engine.checkpoints import load_state, save_state, save_weights
+from deepnoise_core.engine.checkpoints import load_state, save_state
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import Hardware
 from deepnoise_core.engine.domain_norm import domain_norm
@@ -30,6 +30,7 @@ from deepnoise_core.engine.pool import PoolPredictor, pool_of, refresh_record
 from deepnoise_core.engine.selection import rank, waits_in_vain
 from deepnoise_core.engine.tally import Tally
 from deepnoise_core.engine.validation import validate
+from deepnoise_core.engine.weights import save_weights
 
 _SHOW_EVERY_SECONDS = 0.25
 _LONG_WAIT = 0.2

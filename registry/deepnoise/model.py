@@ -67,7 +67,7 @@ class Model:
         A model of treatments that learned controls too names treatments alone: see `among_treatments`.
 
         Args:
-            screen: its channels must be the model's, by name and order.
+            screen: its channels must be the model's by name, in any order.
             part: which wells; `test` are all that were neither trained on nor selected on.
             device: `auto`, `cpu`, `cuda` or `mps`.
             bad_images: `error`, or `skip` to predict wells without the sites that cannot be read; as the recipe
@@ -247,12 +247,21 @@ def load_model(path: Path, catalogue: Catalogue) -> Model:
     """Load a run's folder or a bundle's folder.
 
     Raises:
-        ModelError: the path is neither, or the bundle does not verify.
+        ModelError: the path is neither, or the bundle is not as it was written.
+    """
+    return Model(read_bundle(bundle_folder(path), catalogue), catalogue)
+
+
+def bundle_folder(path: Path) -> Path:
+    """The folder of the bundle that a path names, which may be that of its run.
+
+    Raises:
+        ModelError: there is no folder, or its run has not finished.
     """
     if not path.is_dir():
         raise ModelError(f"{path}: there is no such run or bundle")
     if (path / "bundle").is_dir():
-        path = path / "bundle"
-    elif (path / "recipe.yaml").is_file() and not (path / MANIFEST).is_file():
+        return path / "bundle"
+    if (path / "recipe.yaml").is_file() and not (path / MANIFEST).is_file():
         raise ModelError(f"{path}: this run has not finished; continue it with deepnoise train --resume {path}")
-    return Model(read_bundle(path, catalogue), catalogue)
+    return path

@@ -124,12 +124,13 @@ def channel_saliency(
     if not len(named):
         raise PredictionsError(f"{screen.source}: the model predicts none of the {len(scores)} wells a class")
     classes = np.array(scores.classes, dtype=object)[loss.label[named]]
-    width = len(screen.channels)
+    channels = ready.screen.channels
+    width = len(channels)
     table = pl.DataFrame(
         {
             "well_id": np.repeat(scores.ids["well_id"][named], width),
             "class": np.repeat(classes, width).tolist(),
-            "channel": np.tile(np.array(screen.channels), len(named)).tolist(),
+            "channel": np.tile(np.array(channels), len(named)).tolist(),
             "fall": loss.fall[named].ravel(),
             "changed": loss.changed[named].ravel(),
         }
@@ -137,7 +138,7 @@ def channel_saliency(
     means = (pl.col("fall").mean(), pl.col("changed").mean())
     by_class = table.group_by("class", "channel", maintain_order=True).agg(pl.len().alias("wells"), *means)
     overall = table.group_by("channel", maintain_order=True).agg(*means)
-    return ChannelSaliency(screen.channels, table, by_class, overall, fill, ready.notes)
+    return ChannelSaliency(channels, table, by_class, overall, fill, ready.notes)
 
 
 def heat_maps(

@@ -21,13 +21,14 @@ from deepnoise_core.data.conditions import encode_conditions
 from deepnoise_core.data.exclusions import read_exclusions, without_excluded, write_exclusions
 from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_taken, replace_file
 from deepnoise_core.data.splits import units_of
-from deepnoise_core.engine.checkpoints import has_state, load_weights
+from deepnoise_core.engine.checkpoints import has_state
 from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.job import TrainingJob, TrainingResult, check_job
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.training import train as run_job
 from deepnoise_core.engine.validation import LabelledPool
+from deepnoise_core.engine.weights import load_weights
 from deepnoise_registry.bundles import read_manifest, write_bundle
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import Composition, compose

@@ -1,78 +1,62 @@
-"""Bundles: weights, filled recipe and manifest in one folder that can be moved and published."""
+"""Bundles: weights, filled recipe, manifest and golden tensors in one folder that can be moved and published."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError
 from torch import Tensor
 
-from deepnoise_core.contracts import Kind, Options, PlateDesign
-from deepnoise_core.contracts.errors import InputError, ModelError
+from deepnoise_core.contracts import PlateDesign
+from deepnoise_core.contracts.errors import ModelError, RecipeError
 from deepnoise_core.data.files import fresh_folder, replace_file, sha256_of
-from deepnoise_core.engine.checkpoints import load_weights, restore, save_weights
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.devices import pick_hardware
+from deepnoise_core.engine.filling import WithoutFilling
+from deepnoise_core.engine.weights import adopt_weights, save_weights
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import Composition, compose_network
-from deepnoise_registry.recipes.reading import read_recipe
-from deepnoise_registry.recipes.recipe import COMPONENT_FIELDS, COMPONENT_LISTS, ComponentReference, Recipe
+from deepnoise_registry.golden import TOLERANCES, make_golden
+from deepnoise_registry.manifest import (
+    GOLDEN,
+    MANIFEST,
+    RECIPE,
+    WEIGHTS,
+    GoldenRecord,
+    Manifest,
+    Result,
+    read_manifest,
+)
+from deepnoise_registry.recipes.document import LARGEST
+from deepnoise_registry.recipes.reading import parse_recipe
+from deepnoise_registry.recipes.recipe import Recipe
 from deepnoise_registry.recipes.writing import recipe_to_yaml
+from deepnoise_registry.requirements import qualified, require_plugins, requirements_of
 
-WEIGHTS, RECIPE, MANIFEST = "model.safetensors", "recipe.yaml", "manifest.json"
-
-
-class Requirement(Options):
-    """Who provided a component when the bundle was written."""
-
-    kind: Kind
-    name: str
-    plugin: str
-    distribution: str
-    version: str
-
-
-class Manifest(Options):
-    """What a bundle says of itself."""
-
-    format: Literal["1.0"] = "1.0"
-    name: str
-    classes: tuple[str, ...]
-    control_classes: tuple[str, ...] = Field((), description="the last of the classes, which controls alone show")
-    conditions: tuple[str, ...] = Field((), description="cell types that the network is told of, in its order")
-    channels: tuple[str, ...]
-    image_shape: tuple[int, int] = Field(description="height and width of the stored training images")
-    groups: tuple[tuple[int, ...], ...] = Field(description="class indices of each plate group")
-    exclusive: bool = Field(description="whether a class occurs at most once on a plate")
-    cyclic: bool = Field(description="whether the groups follow each other in this order on all training plates")
-    capacity: tuple[int, ...] = Field((), description="how often each class may come on a plate; empty: unknown")
-    sets: tuple[str, ...] = Field((), description="what the screen calls each group; empty where they were found")
-    training: dict[str, Any] = Field(description="screen, units of each part, metrics, versions")
-    requires: tuple[Requirement, ...]
-    sha256: dict[str, str]
-
-    @property
-    def scored_classes(self) -> tuple[str, ...]:
-        """The classes that are predicted: all but those of controls alone."""
-        return self.classes[: len(self.classes) - len(self.control_classes)]
-
-    @property
-    def temperature(self) -> float | None:
-        """What wells' logits are divided by to tell a probability, as validation wells say; None without them."""
-        temperature: float | None = self.training.get("best", {}).get("validation_temperature")
-        return temperature
+__all__ = ["MANIFEST", "Bundle", "Manifest", "read_bundle", "read_manifest", "recipe_of", "write_bundle"]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle in memory, its network in evaluation mode on the CPU."""
+    """A bundle in memory, its network in evaluation mode on the CPU.
+
+    Attributes:
+        path: its folder.
+        manifest: what it says of itself.
+        recipe: filled.
+        network: with the published weights.
+        notes: one line for each thing that a reader of predictions must know.
+    """
 
     path: Path
     manifest: Manifest
     recipe: Recipe
     network: Classifier
+    notes: tuple[str, ...] = ()
 
     @property
     def design(self) -> PlateDesign:
@@ -95,7 +79,7 @@ def write_bundle(
     training: Mapping[str, Any],
     catalogue: Catalogue,
 ) -> None:
-    """Write a bundle to a folder that must not exist yet.
+    """Write a bundle to a folder that must not exist yet, and golden tensors of what it reads back.
 
     Args:
         out: the folder.
@@ -103,120 +87,116 @@ def write_bundle(
         weights: state of the network that is published.
         training: facts about the training, in JSON types.
         catalogue: where the composition's components came from.
+
+    Raises:
+        ModelError: the weights are not those of the composition's network, or hold NaN.
+        OutputError: the folder cannot be written.
     """
-    recipe = composition.recipe
+    recipe = qualified(composition.recipe, catalogue)
+    channels, stored = composition.screen.channels, composition.screen.store.shape[1:]
+    side = recipe.data.image_size
+    shape = (side, side) if side else stored
+    sizes = len(composition.target.classes), len(composition.conditions)
     with fresh_folder(out, "a bundle") as folder:
         save_weights(folder / WEIGHTS, weights)
-        replace_file(folder / RECIPE, recipe_to_yaml(_qualified(recipe, catalogue)))
+        replace_file(folder / RECIPE, recipe_to_yaml(recipe))
+        network = _network(folder, recipe, channels, *sizes, catalogue)
+        golden = make_golden(network, recipe, channels, shape, catalogue, pick_hardware("cpu", "fp32"))
+        save_weights(folder / GOLDEN, golden.tensors)
         manifest = Manifest(
+            deepnoise=version("deepnoise"),
             name=recipe.name,
             classes=composition.target.classes,
             control_classes=composition.target.control_classes,
             conditions=composition.conditions,
-            channels=composition.screen.channels,
-            image_shape=composition.screen.store.shape[1:],
+            channels=channels,
+            image_shape=stored,
+            input_shape=shape,
+            normalizer=recipe.normalizer.name,
+            postprocessors=tuple(one.name for one in recipe.postprocessors),
             groups=tuple(tuple(sorted(group)) for group in composition.design.groups),
             exclusive=composition.design.exclusive,
             cyclic=composition.design.cyclic,
             capacity=composition.design.capacity,
             sets=composition.design.sets,
+            results=_results(training),
             training=dict(training),
-            requires=_requirements(recipe, catalogue),
-            sha256={name: sha256_of(folder / name) for name in (WEIGHTS, RECIPE)},
+            golden=GoldenRecord(tolerances=TOLERANCES, normalized=golden.normalized),
+            requires=requirements_of(recipe, catalogue),
+            sha256={name: sha256_of(folder / name) for name in (WEIGHTS, RECIPE, GOLDEN)},
         )
         replace_file(folder / MANIFEST, manifest.model_dump_json(indent=2))
 
 
 def read_bundle(path: Path, catalogue: Catalogue) -> Bundle:
-    """Read a bundle, its hashes checked before its weights are parsed.
+    """Read a bundle; what is read of it has the hashes that its manifest tells.
+
+    Its golden tensors are left to `verify_bundle`.
 
     Raises:
-        ModelError: a file is missing or differs from the manifest, a plugin is missing, or the weights do not
-            fit the network; says which.
+        ModelError: a file is missing or differs from the manifest, a plugin is missing, the recipe cannot be read
+            by this version, or the weights do not fit the network; says which.
     """
     manifest = read_manifest(path)
-    for name, expected in manifest.sha256.items():
-        file = path / Path(name).name
-        if not file.is_file():
-            raise ModelError(f"{path}: the bundle lacks its file {name}; copy the bundle again")
-        if sha256_of(file) != expected:
-            raise ModelError(f"{file}: differs from the bundle's manifest (sha256); copy the bundle again")
-    _require_plugins(path, manifest, catalogue)
-    recipe, _ = read_recipe(path / RECIPE, catalogue)
+    changed = require_plugins(path, manifest.requires, catalogue)
+    recipe = recipe_of(path, manifest, catalogue)
     sizes = len(manifest.classes), len(manifest.conditions)
-    network = compose_network(recipe, manifest.channels, *sizes, catalogue)
-    restore(network, load_weights(path / WEIGHTS), path / WEIGHTS)
-    return Bundle(path, manifest, recipe, network.eval())
+    network = _network(path, recipe, manifest.channels, *sizes, catalogue, manifest.sha256[WEIGHTS])
+    return Bundle(path, manifest, recipe, network, (*manifest.notes, *changed))
 
 
-def read_manifest(bundle: Path) -> Manifest:
-    """The manifest of a bundle's folder; no other file is looked at.
+def recipe_of(path: Path, manifest: Manifest, catalogue: Catalogue) -> Recipe:
+    """The recipe of a bundle.
 
     Raises:
-        ModelError: it is missing or malformed.
+        ModelError: it is missing or differs from the manifest, or this version or its plugins do not know all
+            that it says.
     """
-    path = bundle / MANIFEST
+    file = path / RECIPE
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        with file.open("rb") as opened:
+            raw = opened.read(LARGEST + 1)
     except FileNotFoundError as error:
-        raise ModelError(
-            f"{bundle}: is no bundle, since it has no {MANIFEST}; give the folder of a run or a bundle"
-        ) from error
+        raise ModelError(f"{path}: the bundle lacks its file {RECIPE}; copy the bundle again") from error
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
-        raise ModelError(f"{path}: {field}: {first['msg']}; copy the bundle again") from error
+        raise ModelError(f"{file}: cannot be read: {error.strerror}") from error
+    if len(raw) > LARGEST:
+        raise ModelError(f"{file}: is larger than {LARGEST:,} bytes, so it is no recipe")
+    if hashlib.sha256(raw).hexdigest() != manifest.sha256[RECIPE]:
+        raise ModelError(f"{file}: differs from the bundle's manifest (sha256); copy the bundle again")
+    try:
+        return parse_recipe(raw.decode(), str(file), catalogue).recipe
+    except (UnicodeDecodeError, RecipeError) as error:
+        by = f"deepnoise {manifest.deepnoise}" if manifest.deepnoise else "a deepnoise before 1.1 of the format"
+        raise ModelError(
+            f"{error}\n{file}: cannot be read by deepnoise {version('deepnoise')}; the bundle was written by {by}"
+        ) from error
 
 
-def component_references(recipe: Recipe) -> list[tuple[Kind, ComponentReference]]:
-    """Every component that a recipe names, with its kind, in the order of the recipe."""
-    single = [(kind, getattr(recipe, field)) for field, kind in COMPONENT_FIELDS.items()]
-    listed = [(kind, one) for field, kind in COMPONENT_LISTS.items() for one in getattr(recipe, field)]
-    return [(kind, reference) for kind, reference in (*single, *listed) if reference is not None]
+def _network(
+    path: Path,
+    recipe: Recipe,
+    channels: tuple[str, ...],
+    classes: int,
+    conditions: int,
+    catalogue: Catalogue,
+    sha256: str | None = None,
+) -> Classifier:
+    """The network of a recipe with the weights of a bundle's folder, in evaluation mode."""
+    if not (path / WEIGHTS).is_file():
+        raise ModelError(f"{path}: the bundle lacks its file {WEIGHTS}; copy the bundle again")
+    with WithoutFilling():
+        network = compose_network(recipe, channels, classes, conditions, catalogue)
+    adopt_weights(network, path / WEIGHTS, sha256)
+    return network.eval()
 
 
-def _qualified(recipe: Recipe, catalogue: Catalogue) -> Recipe:
-    """The recipe with `plugin/name` throughout, so that no plugin installed later makes a name ambiguous."""
-
-    def named(kind: Kind, reference: ComponentReference) -> ComponentReference:
-        return reference.model_copy(update={"name": catalogue.find(kind, reference.name).qualified_name})
-
-    single = {
-        field: named(kind, reference)
-        for field, kind in COMPONENT_FIELDS.items()
-        if (reference := getattr(recipe, field)) is not None
-    }
-    listed = {
-        field: tuple(named(kind, reference) for reference in getattr(recipe, field))
-        for field, kind in COMPONENT_LISTS.items()
-    }
-    return recipe.model_copy(update={**single, **listed})
-
-
-def _requirements(recipe: Recipe, catalogue: Catalogue) -> tuple[Requirement, ...]:
-    offers = [catalogue.find(kind, reference.name) for kind, reference in component_references(recipe)]
+def _results(training: Mapping[str, Any]) -> tuple[Result, ...]:
+    """What validation wells told of the epoch that was kept; nothing where there were none."""
+    best = training.get("best", {})
+    found = {"raw": best.get("validation_accuracy"), "group": best.get("validation_group_accuracy")}
     return tuple(
-        Requirement(
-            kind=offer.kind,
-            name=offer.name,
-            plugin=offer.plugin,
-            distribution=offer.distribution,
-            version=offer.version,
-        )
-        for offer in dict.fromkeys(offers)
+        Result(metric="accuracy", value=value, part="validation", stage=stage)
+        for stage, value in found.items()
+        if value is not None
     )
-
-
-def _require_plugins(path: Path, manifest: Manifest, catalogue: Catalogue) -> None:
-    missing = []
-    for need in manifest.requires:
-        try:
-            catalogue.find(need.kind, f"{need.plugin}/{need.name}")
-        except InputError:
-            missing.append(need)
-    if missing:
-        named = ", ".join(f"{one.kind} {one.name!r} ({one.distribution} {one.version})" for one in missing)
-        install = " ".join(dict.fromkeys(f"'{one.distribution}=={one.version}'" for one in missing))
-        raise ModelError(f"{path}: needs {named}, which no loaded plugin offers; try: pip install {install}")

@@ -31,7 +31,6 @@ from deepnoise_core.contracts import (
 from deepnoise_core.contracts.errors import InputError, ModelError, TrainingError
 from deepnoise_core.contracts.protocols import Predictor
 from deepnoise_core.data.statistics import site_statistics
-from deepnoise_core.engine.checkpoints import load_weights, restore
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import device_name, pick_hardware
 from deepnoise_core.engine.domain_norm import domain_norm
@@ -41,6 +40,7 @@ from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.prediction import predict_rows
 from deepnoise_core.engine.training import train
 from deepnoise_core.engine.validation import LabelledPool, validate
+from deepnoise_core.engine.weights import load_weights, restore
 from deepnoise_core.testing.networks import small_classifier
 from deepnoise_core.testing.screens import random_screen
 

@@ -10,7 +10,7 @@ import torch
 import deepnoise as dn
 from deepnoise.api import installed
 from deepnoise.training import resume_run
-from deepnoise_core.engine.checkpoints import load_weights
+from deepnoise_core.engine.weights import load_weights
 from deepnoise_core.engine.observation import Silent
 
 
