@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepnoise.corrections import Step
 from deepnoise.evaluation import parts_of, predicted_screen, well_truth
 from deepnoise_core.contracts import PlateDesign, Predictions, ReferenceWells, Screen
 from deepnoise_core.contracts.errors import PredictionsError
@@ -129,7 +128,7 @@ def measure_steps(
     return Progress(measured, anchors(factors, dim=measured[START].features, seed=seed), tuple(notes))
 
 
-def usual_steps(predictions: Predictions) -> tuple[Step, Step]:
+def usual_steps(predictions: Predictions) -> tuple[dict[str, Any], ...]:
     """Each plate centred and scaled, then all whitened, as a report does where nothing else is asked for.
 
     They measure by negative controls, where not every plate has four of these by all controls, else by all wells.

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -12,7 +13,7 @@ from PIL import Image
 import deepnoise as dn
 from deepnoise.api import installed
 from deepnoise.corrections import built_steps, named_steps
-from deepnoise.disentanglement import measure_steps
+from deepnoise.disentanglement import measure_steps, usual_steps
 from deepnoise_core.contracts.errors import InputError, PredictionsError
 from deepnoise_core.data.prediction_table import read_predictions
 
@@ -76,6 +77,26 @@ def test_a_step_that_cannot_be_fitted_is_an_error_or_a_note(tiny_predictions: Pa
     progress = measure_steps(treatments, screen, steps, part="all", leave_out=True)
     assert list(progress.steps) == ["as predicted", "sphering"]
     assert any(note.startswith("center-scale is left out") for note in progress.notes)
+
+
+@pytest.mark.parametrize(
+    ("roles", "reference"),
+    [
+        (["negative_control"] * 4 + ["positive_control"] * 4, "negative_controls"),
+        (["negative_control"] * 2 + ["positive_control"] * 6, "controls"),
+        (["negative_control"] * 3 + ["treatment"] * 5, "all"),
+    ],
+)
+def test_usual_steps_measure_by_what_every_plate_has_enough_of(
+    roles: list[str], reference: str, tiny_predictions: Path
+) -> None:
+    predictions = read_predictions(tiny_predictions)[0].take(np.arange(16) % 2)
+    ids = {**predictions.ids, "plate": np.repeat(["1", "2"], 8), "role": np.array(roles * 2)}
+    steps = usual_steps(replace(predictions, ids=ids))
+    assert [(step["name"], step["options"]["reference"]) for step in steps] == [
+        ("center-scale", reference),
+        ("sphering", reference),
+    ]
 
 
 def test_a_step_may_come_again() -> None:

@@ -172,7 +172,7 @@ def _measured(
     if predictions is None or predictions.embeddings is None or material.screen is None or material.truth is None:
         return None
     observer.note("measuring signal and noise of the embeddings")
-    asked = usual_steps(predictions) if steps is None else steps
+    asked: Sequence[Step] = usual_steps(predictions) if steps is None else steps
     built = built_steps(filled_steps(asked, catalogue), catalogue)
     try:
         return measure_steps(predictions, material.screen, built, leave_out=True)
