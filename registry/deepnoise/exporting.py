@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from deepnoise_core.data.files import refuse_taken_file, replace_file
 from deepnoise_core.data.sites import site_table
 from deepnoise_core.data.statistics import site_statistics
 from deepnoise_core.data.stores import ArrayStore
+from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import DeviceName, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.program import Program
@@ -87,6 +89,8 @@ def export_model(
         OutputError: the file exists, or cannot be written.
     """
     refuse_taken_file(out, "a program")
+    if out.suffix != f".{to}":
+        raise InputError(f"{out}: name it {out.stem}.{to}, by which other programs know what it is")
     written = FORMATS[to]
     written.require()
     name, recipe = model.bundle.manifest.name, model.recipe
@@ -103,10 +107,11 @@ def export_model(
         )
     hardware = pick_hardware("cpu" if to == "onnx" else device, "fp32")
     arithmetic = normalizer.arithmetic()
-    program = Program(hardware.placed(model.bundle.network), arithmetic.module, recipe.data.image_size).eval()
+    network = hardware.placed(_apart(model.bundle.network))
+    program = Program(network, arithmetic.module, recipe.data.image_size).eval()
 
     def probe(count: int, size: tuple[int, int]) -> _Probe:
-        return _probe(model, normalizer, pixels, count, size, hardware.device)
+        return _probe(model, program.network, normalizer, pixels, count, size)
 
     height, width = model.bundle.manifest.image_shape
     traced, free = _traced(program, probe(2, (height, width)).given, name)
@@ -139,6 +144,14 @@ def _one_of(word: str, option: str, words: Sequence[str]) -> str:
     if word not in words:
         raise InputError(f"{option}: {word!r} is none of {', '.join(words)}")
     return word
+
+
+def _apart(network: Classifier) -> Classifier:
+    """A copy without gradients, whose tensors share no memory: torch.export keeps both as it finds them."""
+    copied = copy.deepcopy(network).requires_grad_(requires_grad=False)
+    for tensor in (*copied.parameters(), *copied.buffers()):
+        tensor.data = tensor.data.clone()
+    return copied
 
 
 def _traced(program: Program, given: tuple[Tensor, ...], name: str) -> tuple[torch.export.ExportedProgram, bool]:
@@ -213,15 +226,15 @@ def _interface(model: Model, arithmetic: Arithmetic, pixels: Pixels, *, free_siz
 
 def _probe(
     model: Model,
+    network: Classifier,
     normalizer: Normalizer,
     pixels: Pixels,
     count: int,
     size: tuple[int, int],
-    device: torch.device,
 ) -> _Probe:
     """Seeded images, each on a plate of its own, and what the model says of them on deepnoise's own path."""
     assert isinstance(normalizer, PortableNormalizer)  # noqa: S101 - others were refused before
-    manifest, network = model.bundle.manifest, model.bundle.network
+    manifest, device = model.bundle.manifest, next(network.parameters()).device
     screen = _random_sites(manifest.channels, pixels, count, size)
     repeated = np.repeat(np.arange(count), _REFERENCE_SITES)
     if normalizer.needs:

@@ -51,7 +51,7 @@ def test_a_program_says_what_the_model_says(
 ) -> None:
     if to == "onnx":
         pytest.importorskip("onnxscript")
-    file = tmp_path / "model.program"
+    file = tmp_path / f"model.{to}"
     done = deepnoise("export", tiny_run, "--to", to, "-o", file)
     assert done.returncode == 0, done.stderr
     assert "input centre: float64 [batch, 6]; mean, over its plate" in done.stderr
@@ -102,6 +102,7 @@ def test_what_cannot_be_exported_is_said_before_any_work(
         (tiny_run, "--to", "tflite", "-o", out): "--to: 'tflite' is none of pt2, onnx",
         (tiny_run, "--to", "pt2", "-o", out, "--pixels", "float"): "--pixels: 'float' is none of uint8, uint16",
         (tiny_run, "--to", "pt2", "-o", taken): "already exists",
+        (tiny_run, "--to", "onnx", "-o", out): "name it model.onnx",
         (tmp_path / "none", "--to", "pt2", "-o", out): "there is no such run or bundle",
     }.items():
         done = deepnoise("export", *words)
@@ -117,6 +118,6 @@ def test_what_cannot_be_exported_is_said_before_any_work(
             exporting.export_model(other, out, "pt2")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(InputError, match=r"pip install 'deepnoise\[onnx\]'"):
-        exporting.export_model(model, out, "onnx")
+        exporting.export_model(model, tmp_path / "model.onnx", "onnx")
     assert taken.read_bytes() == b"mine"
     assert not out.exists()
