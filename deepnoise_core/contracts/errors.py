@@ -88,5 +88,9 @@ class ModelError(InputError):
     """A run or bundle is incomplete, damaged, or does not fit the screen."""
 
 
+class HubError(InputError):
+    """The Hub refuses, cannot be reached, or gives something else than was published."""
+
+
 class PluginError(DeepnoiseError):
     """A plugin breaks the contract: a wrong record, a factory that does not import, a wrong type."""

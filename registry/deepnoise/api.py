@@ -164,7 +164,7 @@ def train(
 
 
 def load(path: str | Path) -> Model | Ensemble:
-    """The model of a run's or bundle's folder, or the ensemble that the members of a series are."""
+    """The model of a run, a bundle or `hf-hub:org/name[@revision]`, or the ensemble that a series is."""
     return ensemble([path])
 
 
@@ -172,12 +172,12 @@ def ensemble(paths: Sequence[str | Path], *, weights: Sequence[float] | None = N
     """Several models that predict together; runs, bundles or series.
 
     Args:
-        paths: their folders, at least one; reader and post-processors are those of the first.
+        paths: folders or `hf-hub:org/name[@revision]`, at least one; reader and post-processors are the first's.
         weights: one a path, positive; of a series it is the weight of each member. All equal where None.
     """
     from deepnoise.ensembles import load_models
 
-    return load_models([Path(path) for path in paths], installed(), weights)
+    return load_models(paths, installed(), weights)
 
 
 def export(

@@ -14,9 +14,13 @@ from deepnoise.commands import (
     doctor,
     evaluate,
     export,
+    hub,
+    models,
     plugins,
     predict,
     profiles,
+    pull,
+    push,
     recipe,
     report,
     screen,
@@ -47,11 +51,16 @@ for command in (
     profiles,
     baseline,
     export,
+    pull,
+    push,
+    models,
     components,
     doctor,
 ):
     app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.run)
 app.add_typer(components.component, name="component")
+app.add_typer(hub.app, name="hub")
+app.add_typer(models.model, name="model")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(screen.app, name="screen")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepnoise.model import Model, PartName, Unit, load_model, nothing_to_predict
 from deepnoise.pixels import with_pixels_read
 from deepnoise.preparation import whole_experiments
+from deepnoise.pulling import model_folder
 from deepnoise.series import RECORD, member_folders
 from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
@@ -232,16 +233,21 @@ class Ensemble:
 
 
 def load_models(
-    paths: Sequence[Path], catalogue: Catalogue, weights: Sequence[float] | None = None
+    paths: Sequence[str | Path],
+    catalogue: Catalogue,
+    weights: Sequence[float] | None = None,
+    observer: Observer | None = None,
 ) -> Model | Ensemble:
     """The model of a run or bundle, or the ensemble of several and of the members of series.
 
     Args:
-        paths: folders of runs, bundles or series, at least one.
+        paths: folders of runs, bundles or series, or `hf-hub:org/name[@revision]`; at least one.
         catalogue: where components are found.
         weights: one a path, positive; of a series it is the weight of each member. All equal where None.
+        observer: is told what is pulled.
 
     Raises:
+        HubError: the Hub does not give a model.
         ModelError: a path is none of these or has not finished, or the models do not go together.
         InputError: weights do not match the paths.
     """
@@ -250,7 +256,8 @@ def load_models(
     members: list[Model] = []
     shares: list[float] = []
     for path, weight in zip(paths, weights or [1.0] * len(paths), strict=True):
-        folders = member_folders(path) if (path / RECORD).is_file() else [path]
+        place = model_folder(path, observer)
+        folders = member_folders(place) if (place / RECORD).is_file() else [place]
         members += [load_model(folder, catalogue) for folder in folders]
         shares += [weight] * len(folders)
     return members[0] if len(members) == 1 else Ensemble(tuple(members), tuple(shares))

@@ -12,8 +12,11 @@ EXAMPLE = "Example: deepnoise predict runs/first --screen screens/demo --out pre
 
 def run(
     models: Annotated[
-        list[Path],
-        typer.Argument(metavar="MODEL...", help="Folders of runs, series or bundles; several predict together."),
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="Folders of runs, series or bundles, or hf-hub:org/name[@rev]; several predict together.",
+        ),
     ],
     screen: Annotated[str, typer.Option(metavar="PATH", help="Folder of plates, or the URL of a pack.")],
     out: Annotated[Path, typer.Option(help="Folder to write; must not exist yet.")],
@@ -49,7 +52,7 @@ def run(
     from deepnoise_registry.screens import open_screen
 
     terminal, catalogue = Terminal(), installed()
-    loaded = load_models(models, catalogue, numbers("--weights", weights))
+    loaded = load_models(models, catalogue, numbers("--weights", weights), terminal)
     opened = open_screen(screen, catalogue, loaded.recipe.reader)
     if exclude is not None:
         opened = without_excluded(opened, read_exclusions(exclude), str(exclude))

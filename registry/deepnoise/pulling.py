@@ -1,0 +1,35 @@
+"""Models as they are asked for: the folder of a run, series or bundle, or a model on the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepnoise_core.contracts.errors import ModelError
+from deepnoise_registry.hub.reference import SCHEME, is_on_hub, looks_like_repository
+
+if TYPE_CHECKING:
+    from deepnoise_core.engine.observation import Observer
+
+
+def model_folder(model: str | Path, observer: Observer | None = None) -> Path:
+    """The folder of a model, pulled first where it is on the Hub.
+
+    Args:
+        model: a folder, or `hf-hub:org/name[@revision]`.
+        observer: is told what is pulled.
+
+    Raises:
+        ModelError: there is no such folder.
+        HubError: the Hub does not give it.
+    """
+    place = str(model)
+    if is_on_hub(place):
+        from deepnoise_registry.hub.client import fetch
+
+        return fetch(place, observer=observer)
+    folder = Path(model)
+    if not folder.is_dir():
+        hint = f"; on the Hub it would be {SCHEME}{place}" if looks_like_repository(place) else ""
+        raise ModelError(f"{folder}: there is no such run or bundle{hint}")
+    return folder
