@@ -304,6 +304,14 @@ def test_the_worth_and_time_of_assignment_are_those_of_the_benchmark() -> None:
     assert not [row["what"] for row in measured if row["passed"] is False]
 
 
+def test_the_time_of_signal_and_noise_is_that_of_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "disentanglement.json").read_text())["table"]
+    assert table_between("docs/disentanglement.md", "disentanglement-time") == [
+        f"| {row['what']} | {row['measured']:.3g} | {row['must']} |" for row in measured
+    ]
+    assert all(row["passed"] for row in measured)
+
+
 def test_rates_of_networks_are_those_of_the_benchmark() -> None:
     measured = json.loads((ROOT / "benchmarks" / "results" / "throughput.json").read_text())["rows"]
     assert table_between("docs/performance.md", "throughput") == [
