@@ -25,6 +25,8 @@ SECONDS = 600
 MEMORY = 2**31
 """Bytes that reading may need beside four times the file's size."""
 
+_BEGINNINGS = (b"PK\x03\x04", b"\x80")
+"""Of a zip archive and of a pickle, as which `torch.save` writes."""
 _REFUSED = 3
 _LONGEST = 300
 
@@ -45,6 +47,10 @@ def read_checkpoint(file: Path, *, seconds: float = SECONDS) -> dict[str, Tensor
     """
     if not file.is_file():
         raise ModelError(f"{file}: there is no such checkpoint")
+    with file.open("rb") as opened:
+        begins = opened.read(4)
+    if not begins.startswith(_BEGINNINGS):
+        raise ModelError(f"{file}: is no PyTorch checkpoint, since it begins with {begins!r}")
     with tempfile.TemporaryDirectory(prefix="deepnoise-import-") as folder:
         out = Path(folder) / "tensors.safetensors"
         # -P: a torch.py beside the user's files is not ours to run.

@@ -33,7 +33,7 @@ class InitialWeights:
         conditions: the cell types that its head is told of.
     """
 
-    source: Path
+    source: Path | str
     tensors: Mapping[str, Tensor]
     channels: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
@@ -112,7 +112,7 @@ def _parts(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, 
     return backbone, head
 
 
-def _surplus(own: Mapping[str, Tensor], given: Mapping[str, Tensor], source: Path) -> list[str]:
+def _surplus(own: Mapping[str, Tensor], given: Mapping[str, Tensor], source: Path | str) -> list[str]:
     """Tensors of the weights' own classifier; an error where anything else is missing or too many."""
     surplus = sorted(name for name in given if name not in own)
     ignored = [name for name in surplus if name.split(".")[0] in _CLASSIFIERS]

@@ -66,7 +66,7 @@ def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
     return {name: _tensor(data, record) for name, record in header.tensors.items()}
 
 
-def restore(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+def restore(model: nn.Module, tensors: Mapping[str, Tensor], path: Path | str) -> None:
     """Load tensors into a model; every name and shape must fit.
 
     Raises:

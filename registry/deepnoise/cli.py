@@ -15,6 +15,7 @@ from deepnoise.commands import (
     evaluate,
     export,
     hub,
+    import_,
     models,
     plugins,
     predict,
@@ -27,6 +28,7 @@ from deepnoise.commands import (
     simulate,
     submit,
     train,
+    verify,
 )
 
 app = typer.Typer(
@@ -51,13 +53,15 @@ for command in (
     profiles,
     baseline,
     export,
+    import_,
     pull,
     push,
     models,
     components,
     doctor,
+    verify,
 ):
-    app.command(name=command.__name__.rpartition(".")[2], epilog=command.EXAMPLE)(command.run)
+    app.command(name=command.__name__.rpartition(".")[2].rstrip("_"), epilog=command.EXAMPLE)(command.run)
 app.add_typer(components.component, name="component")
 app.add_typer(hub.app, name="hub")
 app.add_typer(models.model, name="model")

@@ -1,4 +1,4 @@
-"""Where a network starts, as its recipe says: at random, or with the weights of a file, a run or a bundle."""
+"""Where a network starts, as its recipe says: at random, or with weights from a file, a run or the Hub."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from deepnoise.model import load_model
+from deepnoise.pretrained import is_published, published_weights
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.engine.initial import InitialWeights, read_initial, start_from
@@ -29,7 +30,11 @@ def start_network(composition: Composition, catalogue: Catalogue) -> tuple[str, 
     options = recipe.train.initial
     if options is None:
         return ()
-    weights = _read(Path(options.weights), catalogue)
+    weights = (
+        published_weights(options.weights, composition.student.backbone)
+        if is_published(options.weights)
+        else _read(Path(options.weights), catalogue)
+    )
     if options.head == "keep" and weights.conditions != composition.conditions:
         raise ModelError(
             f"{weights.source}: its head is told of cell types {', '.join(weights.conditions) or '(none)'}, but "

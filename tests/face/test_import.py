@@ -172,7 +172,7 @@ def test_what_is_no_whole_checkpoint_is_refused(tmp_path: Path) -> None:
     }.items():
         file = tmp_path / name
         file.write_bytes(content)
-        with pytest.raises(ModelError, match=rf"{name}: is no whole PyTorch checkpoint|could run code"):
+        with pytest.raises(ModelError, match=rf"{name}: is no (whole )?PyTorch checkpoint"):
             read_checkpoint(file)
     with pytest.raises(ModelError, match="there is no such checkpoint"):
         read_checkpoint(tmp_path / "none")
