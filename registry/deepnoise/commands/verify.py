@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,9 @@ EXAMPLE = "Example: deepnoise verify runs/first --device cpu"
 
 
 def run(
-    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Folder of a bundle or of a run.")],
+    bundle: Annotated[
+        str, typer.Argument(metavar="BUNDLE", help="Folder of a bundle or run, or hf-hub:org/name[@revision].")
+    ],
     device: Annotated[
         str, typer.Option(help="Where golden tensors are replayed: auto, cpu, cuda or mps.")
     ] = "cpu",
