@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise.preparation import Prepared, prepare
+from deepnoise.pulling import model_folder
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import ModelError, PredictionsError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
@@ -243,7 +244,7 @@ def _unread(screen: Screen, wanted: NDArray[np.int64], read: NDArray[np.int64]) 
     return notes
 
 
-def load_model(path: Path, catalogue: Catalogue) -> Model:
+def load_model(path: str | Path, catalogue: Catalogue) -> Model:
     """Load a run's folder or a bundle's folder.
 
     Raises:
@@ -252,14 +253,14 @@ def load_model(path: Path, catalogue: Catalogue) -> Model:
     return Model(read_bundle(bundle_folder(path), catalogue), catalogue)
 
 
-def bundle_folder(path: Path) -> Path:
-    """The folder of the bundle that a path names, which may be that of its run.
+def bundle_folder(model: str | Path) -> Path:
+    """The folder of the bundle that a path names, which may be that of its run, or of one on the Hub.
 
     Raises:
         ModelError: there is no folder, or its run has not finished.
+        HubError: the Hub does not give it.
     """
-    if not path.is_dir():
-        raise ModelError(f"{path}: there is no such run or bundle")
+    path = model_folder(model)
     if (path / "bundle").is_dir():
         return path / "bundle"
     if (path / "recipe.yaml").is_file() and not (path / MANIFEST).is_file():

@@ -36,11 +36,11 @@ def safe_names(names: Iterable[str]) -> tuple[str, ...]:
     checked = tuple(safe_name(name) for name in names)
     seen: dict[str, str] = {}
     for name in checked:
-        other = seen.setdefault(_folded(name), name)
-        if other is not name:
+        if (other := seen.get(_folded(name))) is not None:
             raise InputError(
                 f"file names {other!r} and {name!r} are one file on some systems; rename one of them"
             )
+        seen[_folded(name)] = name
     for name in checked:
         parts = _folded(name).split("/")
         above = next((one for end in range(1, len(parts)) if (one := "/".join(parts[:end])) in seen), None)
