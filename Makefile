@@ -15,7 +15,7 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment clean
+.PHONY: help demo test test-hub-versions coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -27,6 +27,9 @@ demo: $(READY) ## simulate a screen, train, predict and compare, in minutes; wri
 
 test: lint ## everything that must hold: lint, then all tests
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci
+
+test-hub-versions: $(READY) ## push, list, pull, verify and predict with three major versions of the Hub's client
+	$(PY) tests/face/hub_versions.py .venv/hub-clients
 
 coverage: $(READY) ## all tests once more, to see which lines none of them runs; that takes nearly twice as long
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci --cov --cov-report=term
