@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         simulate,
         submit,
         train,
+        verify,
         write_profiles,
     )
 
@@ -54,6 +55,7 @@ __all__ = [
     "simulate",
     "submit",
     "train",
+    "verify",
     "write_profiles",
 ]
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from deepnoise_core.evaluation.accuracy import Evaluation
     from deepnoise_core.evaluation.comparison import Comparison
     from deepnoise_registry.compose import Composition
+    from deepnoise_registry.verification import Verification
 
 __all__ = [
     "assign_plates",
@@ -56,6 +57,7 @@ __all__ = [
     "simulate",
     "submit",
     "train",
+    "verify",
     "write_profiles",
 ]
 
@@ -201,10 +203,23 @@ def export(
     from deepnoise.exporting import export_model
     from deepnoise.model import Model
 
-    loaded = load_models([Path(model)], installed(), None)
+    loaded = load_models([model], installed())
     if not isinstance(loaded, Model):
         raise InputError(f"{model}: is a series; export its members one by one")
     return export_model(loaded, Path(out), to, pixels=pixels, device=device)
+
+
+def verify(bundle: str | Path, *, device: DeviceName = "cpu") -> Verification:
+    """Whether a bundle's files are as they were written, and its network still answers as it did.
+
+    Args:
+        bundle: the folder of a bundle or run, or `hf-hub:org/name[@revision]`.
+        device: where golden tensors are replayed: `auto`, `cpu`, `cuda` or `mps`.
+    """
+    from deepnoise.model import bundle_folder
+    from deepnoise_registry.verification import verify_bundle
+
+    return verify_bundle(bundle_folder(bundle), installed(), device=device)
 
 
 def evaluate(
