@@ -81,7 +81,8 @@ def push_bundle(
         raise InputError(f"{reference}: a push goes to org/name; name its state by --tag {asked.revision}")
     named = replace(asked, revision=parse_reference(f"{asked.repo}@{tag}").revision) if tag else asked
     settings = hub_settings(endpoint=endpoint, token=token)
-    ready_for_upload(settings)
+    if not dry_run:
+        ready_for_upload(settings)
     _require_verified(bundle, catalogue)
     manifest = read_manifest(bundle)
     licence = licence or manifest.data_licence
