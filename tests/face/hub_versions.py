@@ -59,6 +59,7 @@ def round_trip(hub: LocalHub, run: Path, screen: Path, around: Path, environment
     tables = [(around / one / "scores.safetensors").read_bytes() for one in ("remote", "local")]
     assert tables[0] == tables[1]
     sys.stdout.write(f"huggingface_hub {found}: {len(files)} files, equal bytes, no request when pinned\n")
+    sys.stdout.flush()
 
 
 def deepnoise(environment: dict[str, str], *words: object) -> str:
