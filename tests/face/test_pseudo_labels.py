@@ -10,8 +10,8 @@ import torch
 import deepnoise as dn
 from deepnoise.api import installed
 from deepnoise.training import resume_run
-from deepnoise_core.engine.weights import load_weights
 from deepnoise_core.engine.observation import Silent
+from deepnoise_core.engine.weights import load_weights
 
 
 class Impatient(Silent):
