@@ -1,0 +1,34 @@
+"""What `import deepnoise as dn` offers."""
+
+from __future__ import annotations
+
+from deepnoise.api.catalogue import components, installed
+from deepnoise.api.models import ensemble, export, load, train, verify
+from deepnoise.api.recipes import compose, load_recipe
+from deepnoise.api.results import baseline, compare, disentangle, evaluate, submit, write_profiles
+from deepnoise.api.screens import open_screen, pack, simulate
+from deepnoise.reporting import report
+from deepnoise_core.data.plates import assign_plates
+
+__all__ = [
+    "assign_plates",
+    "baseline",
+    "compare",
+    "components",
+    "compose",
+    "disentangle",
+    "ensemble",
+    "evaluate",
+    "export",
+    "installed",
+    "load",
+    "load_recipe",
+    "open_screen",
+    "pack",
+    "report",
+    "simulate",
+    "submit",
+    "train",
+    "verify",
+    "write_profiles",
+]

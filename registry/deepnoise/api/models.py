@@ -1,0 +1,117 @@
+"""Models: trained, loaded, verified and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepnoise.api.catalogue import installed
+from deepnoise.api.recipes import as_recipe
+from deepnoise.api.screens import open_screen
+from deepnoise_core.contracts import Screen
+from deepnoise_core.contracts.errors import InputError
+from deepnoise_registry.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from deepnoise.ensembles import Ensemble
+    from deepnoise.exporting import Exported, Pixels, ProgramFormat
+    from deepnoise.model import Model
+    from deepnoise.series import Series
+    from deepnoise.training import Run
+    from deepnoise_core.engine.devices import DeviceName
+    from deepnoise_core.engine.observation import Observer
+    from deepnoise_registry.verification import Verification
+
+
+def train(
+    recipe: Recipe | str | Path,
+    screen: Screen | str | Path,
+    out: str | Path,
+    *,
+    folds: int | None = None,
+    device: DeviceName = "auto",
+    observer: Observer | None = None,
+    exclude: str | Path | None = None,
+) -> Run | Series:
+    """Train a recipe on a screen; writes a run's folder, or a series' where there are stages or folds.
+
+    Args:
+        recipe: filled, or the name or path of one.
+        screen: open, or the path of one.
+        out: the run's folder, which must not exist yet.
+        folds: train this many folds, each of which is validation once; as the recipe splits where None.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        observer: is told of progress.
+        exclude: CSV of sites to leave out, `site_id,reason`.
+    """
+    from deepnoise.series import train_recipe
+
+    screen = screen if isinstance(screen, Screen) else open_screen(screen)
+    return train_recipe(
+        as_recipe(recipe),
+        screen,
+        Path(out),
+        installed(),
+        folds=folds,
+        device=device,
+        observer=observer,
+        exclude=Path(exclude) if exclude is not None else None,
+    )
+
+
+def load(path: str | Path) -> Model | Ensemble:
+    """The model of a run, a bundle or `hf-hub:org/name[@revision]`, or the ensemble that a series is."""
+    return ensemble([path])
+
+
+def ensemble(paths: Sequence[str | Path], *, weights: Sequence[float] | None = None) -> Model | Ensemble:
+    """Several models that predict together; runs, bundles or series.
+
+    Args:
+        paths: folders or `hf-hub:org/name[@revision]`, at least one; reader and post-processors are the first's.
+        weights: one a path, positive; of a series it is the weight of each member. All equal where None.
+    """
+    from deepnoise.ensembles import load_models
+
+    return load_models(paths, installed(), weights)
+
+
+def export(
+    model: str | Path,
+    out: str | Path,
+    *,
+    to: ProgramFormat,
+    pixels: Pixels = "uint8",
+    device: DeviceName = "cpu",
+) -> Exported:
+    """Write a model as one program from raw pixels and statistics to logits, proven equal to it.
+
+    Args:
+        model: as of `load`, but no series.
+        out: file to write; must not exist yet.
+        to: `pt2` (torch.export) or `onnx`.
+        pixels: type of the images: `uint8` or `uint16`.
+        device: where a `pt2` program runs.
+    """
+    from deepnoise.ensembles import load_models
+    from deepnoise.exporting import export_model
+    from deepnoise.model import Model
+
+    loaded = load_models([model], installed())
+    if not isinstance(loaded, Model):
+        raise InputError(f"{model}: is a series; export its members one by one")
+    return export_model(loaded, Path(out), to, pixels=pixels, device=device)
+
+
+def verify(bundle: str | Path, *, device: DeviceName = "cpu") -> Verification:
+    """Whether a bundle's files are as they were written, and its network still answers as it did.
+
+    Args:
+        bundle: the folder of a bundle or run, or `hf-hub:org/name[@revision]`.
+        device: where golden tensors are replayed: `auto`, `cpu`, `cuda` or `mps`.
+    """
+    from deepnoise.model import bundle_folder
+    from deepnoise_registry.verification import verify_bundle
+
+    return verify_bundle(bundle_folder(bundle), installed(), device=device)
