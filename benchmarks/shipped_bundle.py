@@ -50,8 +50,9 @@ def main(out: Path) -> None:
     with fresh_folder(out, "a bundle") as folder, tempfile.TemporaryDirectory() as aside:
         run = dn.train(recipe, screen, Path(aside) / "run", device="cpu", observer=Terminal())
         bundle = run.path / "bundle"
-        predict_folder(dn.load(bundle), held_out, Path(aside) / "predictions", device="cpu")
-        measured = dn.evaluate(Path(aside) / "predictions", held_out)
+        made, predictions = dn.load(bundle), Path(aside) / "predictions"
+        predict_folder(made, held_out, predictions, part="test", device="cpu", observer=Terminal())
+        measured = dn.evaluate(predictions, held_out)
         for file in bundle.iterdir():
             shutil.copyfile(file, folder / file.name)
         results = tuple(
@@ -59,9 +60,9 @@ def main(out: Path) -> None:
             for stage, one in measured.stages.items()
         )
         manifest = read_manifest(bundle)
-        made = {**manifest.training, "made_by": "python benchmarks/shipped_bundle.py OUT", "layout": list(LAYOUT)}
-        told = {"training": made, "results": (*manifest.results, *results), "data_licence": "CC0-1.0"}
-        manifest = manifest.model_copy(update=told)
+        told = {**manifest.training, "made_by": "python benchmarks/shipped_bundle.py OUT", "layout": list(LAYOUT)}
+        facts = {"training": told, "results": (*manifest.results, *results), "data_licence": "CC0-1.0"}
+        manifest = manifest.model_copy(update=facts)
         replace_file(folder / MANIFEST, manifest.model_dump_json(indent=2))
         replace_file(folder / CARD, f"{TITLE}{summary(manifest)}\n")
 

@@ -67,7 +67,8 @@ def test_timm_weights_start_a_network_of_six_channels(
     assert notes[1] == f"stem {ARCHITECTURES[name]}: 3 to 6 channels by mean"
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        original = timm.create_model(name, num_classes=0).eval()
+        original = timm.create_model(name, num_classes=10).eval()
+    original.reset_classifier(0)
     grey = torch.rand(2, 1, 48, 48)
     expected = features(original, grey.expand(-1, 3, -1, -1))
     made = features(composition.student.backbone.eval(), grey.expand(-1, 6, -1, -1))
