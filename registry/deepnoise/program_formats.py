@@ -45,7 +45,8 @@ def _opened_pt2(content: bytes) -> Run:
 
     def ran(given: Sequence[Tensor]) -> Sequence[Tensor]:
         with torch.no_grad():
-            return run(*given)
+            made: Sequence[Tensor] = run(*given)
+        return made
 
     return ran
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepnoise_core.contracts.errors import InputError, PluginError
 from deepnoise_core.data.files import sha256_of
@@ -68,120 +68,129 @@ def verify_bundle(path: Path, catalogue: Catalogue, *, device: DeviceName = "cpu
         InputError: there is no such device.
     """
     hardware = pick_hardware(device, "auto")
-    return Verification(path, tuple(_Checking(path, catalogue, hardware).run()))
+    checking = _Checking(path, catalogue, hardware)
+    checking.run()
+    return Verification(path, tuple(checking.checks))
 
 
 @dataclass
 class _Checking:
-    """One pass over a bundle; `failed` tells what need not be looked at any more."""
+    """One pass over a bundle, its checks in order; `failed` tells what need not be looked at any more."""
 
     path: Path
     catalogue: Catalogue
     hardware: Hardware
+    checks: list[Check] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
-    def run(self) -> Iterator[Check]:
-        manifest, check = self._tried("manifest", lambda: read_manifest(self.path), _described)
-        yield check
+    def run(self) -> None:
+        manifest = self._tried("manifest", lambda: read_manifest(self.path), _described)
         if manifest is None:
             return
-        yield from self._files(manifest)
+        self._files(manifest)
         for name in manifest.sha256:
             if name.endswith(".safetensors") and name not in self.failed:
-                _, check = self._tried(
+                self._tried(
                     f"header of {name}",
                     partial(check_header, self.path / name),
                     lambda header: f"sound, {len(header.tensors):,} tensors, {header.data_size:,} bytes",
                 )
-                yield check
-        _, check = self._tried(
+        self._tried(
             "plugins",
             lambda: require_plugins(self.path, manifest.requires, self.catalogue),
             lambda notes: "; ".join(notes) or "all in the same versions",
         )
-        yield check
-        _, check = self._tried(
+        self._tried(
             "recipe",
             lambda: recipe_of(self.path, manifest, self.catalogue),
             lambda recipe: f"{recipe.name!r}, of components that are installed",
         )
-        yield check
         if self.failed:
             return
-        bundle, check = self._tried(
+        bundle = self._tried(
             "weights",
             lambda: read_bundle(self.path, self.catalogue),
-            lambda bundle: (
-                f"fit the network: {sum(one.numel() for one in bundle.network.parameters()):,} parameters"
-            ),
+            lambda read: f"fit the network: {_count(read.network):,} parameters",
         )
-        yield check
         if bundle is not None:
-            yield from self._golden(bundle)
+            self._golden(bundle)
 
-    def _files(self, manifest: Manifest) -> Iterator[Check]:
+    def _files(self, manifest: Manifest) -> None:
         for name, digest in manifest.sha256.items():
             fault = _file_fault(self.path / name, digest)
             if fault:
                 self.failed.append(name)
-            yield Check(f"file {name}", not fault, fault or "as it was written (sha256)")
+            self.checks.append(Check(f"file {name}", not fault, fault or "as it was written (sha256)"))
         known = {*manifest.sha256, MANIFEST, CARD}
         strays = sorted(
             one.name for one in self.path.iterdir() if one.name not in known and not one.name.startswith(".")
         )
-        yield Check("no other files", not strays, f"not of the bundle: {some_of(strays)}" if strays else "none")
+        self.checks.append(
+            Check("no other files", not strays, f"not of the bundle: {some_of(strays)}" if strays else "none")
+        )
 
-    def _golden(self, bundle: Bundle) -> Iterator[Check]:
+    def _golden(self, bundle: Bundle) -> None:
         record = bundle.manifest.golden
         if record is None:
-            yield Check("golden tensors", passed=True, what="none: the bundle was written before there were any")
+            self._passed("golden tensors", "none: the bundle was written before there were any")
             return
-        tensors, check = self._tried("golden tensors", lambda: self._read_golden(bundle), _sizes)
-        yield check
+        tensors = self._tried("golden tensors", lambda: self._read_golden(bundle), _sizes)
         if tensors is None:
             return
         device, precision = self.hardware.device.type, self.hardware.precision
         tolerance = record.tolerances.get(device, {}).get(precision)
         if tolerance is None:
-            yield Check(
-                "golden tolerance", passed=False, what=f"the manifest tells none for {device} in {precision}"
-            )
+            self._missed("golden tolerance", f"the manifest tells none for {device} in {precision}")
             return
         if record.normalized:
-            images, check = self._tried(
+            images = self._tried(
                 "normalizer runs",
                 lambda: normalized_pixels(
                     tensors["pixels"], bundle.recipe, bundle.manifest.channels, self.catalogue
                 ),
-                lambda images: f"on {len(images)} sites",
+                lambda made: f"on {len(made)} sites",
             )
-            yield check
             if images is not None:
-                yield _close("normalizer gives the golden input", images, tensors["input"], 1e-5)
-        outputs, check = self._tried(
+                self._close("normalizer gives the golden input", images, tensors["input"], 1e-5)
+        outputs = self._tried(
             "network runs",
             lambda: outputs_of(bundle.network, tensors, self.hardware),
             lambda _: f"on {self.hardware}",
         )
-        yield check
         for name, found in (outputs or {}).items():
-            yield _close(f"golden {name}", found, tensors[name], tolerance)
+            self._close(f"golden {name}", found, tensors[name], tolerance)
 
     def _read_golden(self, bundle: Bundle) -> Mapping[str, Tensor]:
         tensors = load_weights(self.path / GOLDEN, bundle.manifest.sha256[GOLDEN])
         require_golden(tensors, len(bundle.manifest.classes), len(bundle.manifest.channels))
         return tensors
 
-    def _tried(self, name: str, do: Callable[[], T], say: Callable[[T], str]) -> tuple[T | None, Check]:
-        """What a step returns, and whether it went well; whatever a plugin raises is a fault of the bundle."""
+    def _tried(self, name: str, do: Callable[[], T], say: Callable[[T], str]) -> T | None:
+        """What a step returns, None where it fails; whatever a plugin raises is a fault of the bundle."""
         try:
             with blaming("a plugin failed"):
                 done = do()
         except PluginError as error:
             self.failed.append(name)
             own = error.__cause__
-            return None, Check(name, passed=False, what=str(own if isinstance(own, InputError) else error))
-        return done, Check(name, passed=True, what=say(done))
+            self._missed(name, str(own if isinstance(own, InputError) else error))
+            return None
+        self._passed(name, say(done))
+        return done
+
+    def _close(self, name: str, found: Tensor, expected: Tensor, tolerance: float) -> None:
+        if found.shape != expected.shape:
+            self._missed(name, f"has the shape {list(found.shape)}, not {list(expected.shape)}")
+            return
+        share = difference(found, expected)
+        said = f"shape {list(found.shape)}, differs by {share:.1e} of {tolerance:.0e} allowed"
+        self.checks.append(Check(name, share <= tolerance, said))
+
+    def _passed(self, name: str, what: str) -> None:
+        self.checks.append(Check(name, passed=True, what=what))
+
+    def _missed(self, name: str, what: str) -> None:
+        self.checks.append(Check(name, passed=False, what=what))
 
 
 def _described(manifest: Manifest) -> str:
@@ -202,9 +211,5 @@ def _sizes(tensors: Mapping[str, Tensor]) -> str:
     return ", ".join(f"{name} {list(tensor.shape)}" for name, tensor in tensors.items())
 
 
-def _close(name: str, found: Tensor, expected: Tensor, tolerance: float) -> Check:
-    if found.shape != expected.shape:
-        return Check(name, passed=False, what=f"has the shape {list(found.shape)}, not {list(expected.shape)}")
-    share = difference(found, expected)
-    within = share <= tolerance
-    return Check(name, within, f"shape {list(found.shape)}, differs by {share:.1e} of {tolerance:.0e} allowed")
+def _count(network: nn.Module) -> int:
+    return sum(one.numel() for one in network.parameters())

@@ -15,20 +15,28 @@ import torch
 from safetensors.torch import load_file
 
 import deepnoise as dn
+from deepnoise.model import Model
 from deepnoise_core.contracts import Measure
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.data.channels import in_channel_order
 from deepnoise_core.data.statistics import site_statistics
 from deepnoise_core.data.stores import ArrayStore
 from deepnoise_core.engine.weights import save_weights
+from deepnoise_registry.bundles import Bundle
 
-Change = Callable[[Path], None]
+Change = Callable[[Path], object]
 
 
 @pytest.fixture
 def bundle(tiny_run: Path, tmp_path: Path) -> Path:
     """A copy of a bundle that may be spoilt."""
     return Path(shutil.copytree(tiny_run / "bundle", tmp_path / "run" / "bundle"))
+
+
+def loaded(bundle: Path) -> Bundle:
+    model = dn.load(bundle)
+    assert isinstance(model, Model)
+    return model.bundle
 
 
 def told(bundle: Path, **fields: Any) -> None:
@@ -75,7 +83,7 @@ def test_a_bundle_is_complete_and_verifies(tiny_run: Path) -> None:
     assert sorted(said["sha256"]) == ["golden.safetensors", "model.safetensors", "recipe.yaml"]
     golden = load_file(tiny_run / "bundle" / "golden.safetensors")
     assert golden["pixels"].dtype == torch.uint8
-    network = dn.load(tiny_run).bundle.network
+    network = loaded(tiny_run).network
     with torch.inference_mode():
         assert torch.allclose(network(golden["input"]), golden["logits"], rtol=1e-4, atol=1e-4)
 
@@ -130,6 +138,11 @@ def sparse_recipe(bundle: Path) -> None:
         file.truncate(10 * 2**30)
 
 
+def not_utf8(bundle: Path) -> None:
+    (bundle / "recipe.yaml").write_bytes(b"name: \xff")
+    signed(bundle, "recipe.yaml")
+
+
 LAUGHS = "\n".join(["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)])
 SPOILT: dict[str, tuple[Change, str]] = {
     "a_flipped_bit": (flip_weight, r"model\.safetensors: differs from the bundle's manifest \(sha256\)"),
@@ -154,7 +167,7 @@ SPOILT: dict[str, tuple[Change, str]] = {
         "no head is named 'margins/arcfase', did you mean 'margins/arcface'",
     ),
     "recipe_not_utf8": (
-        lambda one: ((one / "recipe.yaml").write_bytes(b"name: \xff"), signed(one, "recipe.yaml"))[0],
+        not_utf8,
         "can't decode byte",
     ),
     "manifest_no_json": (lambda one: (one / "manifest.json").write_text("{"), "the file: not JSON"),
@@ -233,7 +246,7 @@ def test_bundles_of_the_first_format_load(bundle: Path) -> None:
     del known["golden.safetensors"]
     new = ("golden", "deepnoise", "input_shape", "normalizer", "postprocessors", "data_licence", "results")
     told(bundle, format="1.0", sha256=known, **dict.fromkeys(new))
-    assert dn.load(bundle).bundle.notes == ()
+    assert loaded(bundle).notes == ()
     assert dn.verify(bundle).ok
     assert dn.verify(bundle).checks[-1].what == "none: the bundle was written before there were any"
 
@@ -243,6 +256,7 @@ def test_later_minor_formats_and_other_versions_are_noted(bundle: Path, tiny_scr
     needs[0] |= {"version": "0.0.7", "since": "tomorrow"}
     told(bundle, format="1.7", deepnoise="0.9.1", wonders=[1], requires=needs)
     model = dn.load(bundle)
+    assert isinstance(model, Model)
     newer, other = model.bundle.notes
     assert (
         "has format 1.7, and this deepnoise knows 1.1; it ignores wonders; pip install 'deepnoise>=0.9.1'"

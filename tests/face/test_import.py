@@ -33,7 +33,8 @@ rules:
 def network(model: str) -> torch.nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return timm.create_model(model, in_chans=2, num_classes=len(CLASSES)).eval()
+        made: torch.nn.Module = timm.create_model(model, in_chans=2, num_classes=len(CLASSES)).eval()
+    return made
 
 
 def prefixed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -146,11 +147,12 @@ class Malicious:
 
 def test_code_in_a_checkpoint_never_runs(tmp_path: Path) -> None:
     mark = tmp_path / "it-ran"
-    for name, write in {
+    writers: dict[str, Callable[[Path], object]] = {
         "zip": lambda file: torch.save({"weights": Malicious(mark)}, file),
         "legacy": lambda file: torch.save({"w": Malicious(mark)}, file, _use_new_zipfile_serialization=False),
         "pickle": lambda file: file.write_bytes(pickle.dumps(Malicious(mark))),
-    }.items():
+    }
+    for name, write in writers.items():
         file = tmp_path / f"{name}.pth"
         write(file)
         with pytest.raises(ModelError, match="could run code"):

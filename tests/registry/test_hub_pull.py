@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.engine.observation import Silent
 from deepnoise_registry.hub import client
 from deepnoise_registry.hub.client import fetch
 from deepnoise_registry.hub.reference import parse_reference
@@ -42,13 +43,14 @@ def bundle_files(weights: bytes = WEIGHTS, **more: Any) -> dict[str, bytes]:
     return {**files, "manifest.json": json.dumps(manifest).encode(), "README.md": b"# card", "notes.txt": b"no"}
 
 
-class Notes(list[str]):
+class Notes(Silent):
     """An observer that keeps what it is told."""
 
-    note = list.append
+    def __init__(self) -> None:
+        self.told: list[str] = []
 
-    def __bool__(self) -> bool:
-        return True
+    def note(self, text: str) -> None:
+        self.told.append(text)
 
 
 @pytest.fixture
@@ -72,7 +74,7 @@ def refusal(reference: str = "org/name", **options: Any) -> str:
         fetch(reference, observer=notes, **options)
     told = str(raised.value)
     assert "\n" not in told
-    assert TOKEN not in f"{told}{notes}"
+    assert TOKEN not in f"{told}{notes.told}"
     return told
 
 
@@ -102,7 +104,7 @@ def test_second_pull_of_a_reference_asks_nobody(hub: LocalHub, tmp_path: Path) -
     assert fetch("org/name", observer=notes) == first
     copy = fetch("org/name", to=tmp_path / "carried")
     assert asked(hub) == []
-    assert f"stays at commit {first.name[:12]}" in notes[0]
+    assert f"stays at commit {first.name[:12]}" in notes.told[0]
     assert not any(one.is_symlink() for one in copy.iterdir())
     assert {one.name: one.read_bytes() for one in copy.iterdir()} == {
         name: data for name, data in bundle_files().items() if name not in {"README.md", "notes.txt"}
@@ -137,8 +139,8 @@ def test_passing_faults_are_tried_again_and_said(hub: LocalHub) -> None:
     hub.faults.add(Fault("drop", path="manifest", times=1))
     notes = Notes()
     assert fetch("org/name", observer=notes).is_dir()
-    assert ["trying again in 7 s" in note for note in notes[:2]] == [True, True]
-    assert "cannot be reached" in notes[2]
+    assert ["trying again in 7 s" in note for note in notes.told[:2]] == [True, True]
+    assert "cannot be reached" in notes.told[2]
 
 
 def test_a_download_that_breaks_off_goes_on(hub: LocalHub) -> None:
@@ -309,7 +311,7 @@ def test_gone_server_with_cache_is_said_and_goes_on(hub: LocalHub, tmp_path: Pat
     lock.unlink()
     notes = Notes()
     assert fetch("org/name", observer=notes) == folder
-    assert any("going on with commit" in note for note in notes)
+    assert any("going on with commit" in note for note in notes.told)
     assert "cannot be reached" in refusal(update=True)
 
 
@@ -391,7 +393,7 @@ def test_lock_that_cannot_be_written_is_said(hub: LocalHub, monkeypatch: pytest.
     monkeypatch.setattr(client, "lock_commit", refuse)
     notes = Notes()
     assert fetch("org/name", observer=notes).is_dir()
-    assert notes[-1].endswith("the next pull asks the Hub again")
+    assert notes.told[-1].endswith("the next pull asks the Hub again")
 
 
 @pytest.mark.parametrize("text", ["org/name", "hf-hub:org/name@v1", "o.r-g/n_a.me@feature/x"])

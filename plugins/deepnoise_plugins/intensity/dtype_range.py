@@ -25,7 +25,8 @@ class DtypeRange:
 
     def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
         """Images in [0, 1], float32 [B, C, H, W]; anything wider than 8 bits counts as 16."""
-        return self.arithmetic().module(images)
+        scaled: Tensor = self.arithmetic().module(images)
+        return scaled
 
     def arithmetic(self) -> Arithmetic:
         """The division; there are no statistics."""
