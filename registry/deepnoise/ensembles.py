@@ -76,7 +76,7 @@ class Ensemble:
         of `validation` that are predicted. Notes tell how many these are, and which members lack wells.
 
         Args:
-            screen: its channels must be the members', by name and order.
+            screen: its channels must be the members' by name, in any order.
             part: which wells; `test` are all on which no member was trained or selected.
             device: `auto`, `cpu`, `cuda` or `mps`.
             bad_images: `error`, or `skip`; as each member's recipe says where None.
@@ -282,7 +282,7 @@ def _require_alike(first: Model, other: Model) -> None:
     unlike = sorted({*one.scored_classes} ^ {*two.scored_classes}, key=natural_key)
     if unlike:
         raise ModelError(f"{pair} classes, but {len(unlike)} are of one of them alone: {some_of(unlike)}")
-    if one.channels != two.channels:
+    if sorted(one.channels) != sorted(two.channels):
         raise ModelError(f"{pair} channels, but have {', '.join(one.channels)} and {', '.join(two.channels)}")
 
 
