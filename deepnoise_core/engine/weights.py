@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.data.files import replace_file
 from deepnoise_core.data.names import some_of
-from deepnoise_core.engine.weight_files import BYTES_OF_TYPE, TensorRecord, check_header, read_header
+from deepnoise_core.engine.weight_files import BYTES_OF_TYPE, TensorRecord, read_header
 
 _PIECE = 2**20
 _TYPES = {
@@ -78,23 +78,21 @@ def restore(model: nn.Module, tensors: Mapping[str, Tensor], path: Path | str) -
         raise ModelError(f"{path}: weights do not fit the network of the recipe: {error}") from error
 
 
-def adopt_weights(model: nn.Module, path: Path, sha256: str | None = None) -> None:
-    """Make a model consist of the tensors of a file, without a second copy of them.
+def adopt_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Make a model consist of tensors, without a second copy of them.
 
-    Names and shapes are compared before any tensor is read. Numbers of another type than the model's are
-    converted.
+    Numbers of another type than the model's are converted.
 
     Args:
         model: on the CPU; see `WithoutFilling`.
-        path: a safetensors file.
-        sha256: as of `load_weights`.
+        tensors: of `load_weights`.
+        path: their file, for messages.
 
     Raises:
-        ModelError: the file is not sound, has another hash, does not fit, or holds NaN.
+        ModelError: names or shapes differ, or a tensor holds NaN; says which.
     """
     own = model.state_dict()
-    _require_fit(check_header(path).tensors, own, path)
-    tensors = load_weights(path, sha256)
+    _require_fit(tensors, own, path)
     for name, tensor in tensors.items():
         if _has_nan(tensor):
             raise ModelError(f"{path}: {name!r} holds NaN, which is no number; the network predicts nothing")
@@ -128,11 +126,11 @@ def _tensor(data: Tensor, record: TensorRecord) -> Tensor:
     return raw.view(_TYPES[record.dtype]).view(record.shape)
 
 
-def _require_fit(found: Mapping[str, TensorRecord], own: Mapping[str, Tensor], path: Path) -> None:
+def _require_fit(found: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
     other = [
         f"{name!r} is {list(found[name].shape)}, not {list(tensor.shape)}"
         for name, tensor in own.items()
-        if name in found and found[name].shape != tuple(tensor.shape)
+        if name in found and found[name].shape != tensor.shape
     ]
     faults = [
         f"{word} {some_of(names)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from deepnoise_core.data.files import fresh_folder, replace_file, sha256_of
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import pick_hardware
 from deepnoise_core.engine.filling import WithoutFilling
-from deepnoise_core.engine.weights import adopt_weights, save_weights
+from deepnoise_core.engine.weights import adopt_weights, load_weights, save_weights
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import Composition, compose_network
 from deepnoise_registry.golden import TOLERANCES, make_golden
@@ -100,7 +101,8 @@ def write_bundle(
     with fresh_folder(out, "a bundle") as folder:
         save_weights(folder / WEIGHTS, weights)
         replace_file(folder / RECIPE, recipe_to_yaml(recipe))
-        network = _network(folder, recipe, channels, *sizes, catalogue)
+        network = _unfilled(recipe, channels, *sizes, catalogue)
+        adopt_weights(network, load_weights(folder / WEIGHTS), folder / WEIGHTS)
         golden = make_golden(network, recipe, channels, shape, catalogue, pick_hardware("cpu", "fp32"))
         save_weights(folder / GOLDEN, golden.tensors)
         manifest = Manifest(
@@ -139,9 +141,16 @@ def read_bundle(path: Path, catalogue: Catalogue) -> Bundle:
     """
     manifest = read_manifest(path)
     changed = require_plugins(path, manifest.requires, catalogue)
-    recipe = recipe_of(path, manifest, catalogue)
-    sizes = len(manifest.classes), len(manifest.conditions)
-    network = _network(path, recipe, manifest.channels, *sizes, catalogue, manifest.sha256[WEIGHTS])
+    file = path / WEIGHTS
+    if not file.is_file():
+        raise ModelError(f"{path}: the bundle lacks its file {WEIGHTS}; copy the bundle again")
+    # Reading and hashing leave the interpreter free, and take as long as all else together.
+    with ThreadPoolExecutor(1) as reader:
+        weights = reader.submit(load_weights, file, manifest.sha256[WEIGHTS])
+        recipe = recipe_of(path, manifest, catalogue)
+        sizes = len(manifest.classes), len(manifest.conditions)
+        network = _unfilled(recipe, manifest.channels, *sizes, catalogue)
+        adopt_weights(network, weights.result(), file)
     return Bundle(path, manifest, recipe, network, (*manifest.notes, *changed))
 
 
@@ -173,22 +182,12 @@ def recipe_of(path: Path, manifest: Manifest, catalogue: Catalogue) -> Recipe:
         ) from error
 
 
-def _network(
-    path: Path,
-    recipe: Recipe,
-    channels: tuple[str, ...],
-    classes: int,
-    conditions: int,
-    catalogue: Catalogue,
-    sha256: str | None = None,
+def _unfilled(
+    recipe: Recipe, channels: tuple[str, ...], classes: int, conditions: int, catalogue: Catalogue
 ) -> Classifier:
-    """The network of a recipe with the weights of a bundle's folder, in evaluation mode."""
-    if not (path / WEIGHTS).is_file():
-        raise ModelError(f"{path}: the bundle lacks its file {WEIGHTS}; copy the bundle again")
+    """The network of a recipe in evaluation mode, its weights whatever lay in memory."""
     with WithoutFilling():
-        network = compose_network(recipe, channels, classes, conditions, catalogue)
-    adopt_weights(network, path / WEIGHTS, sha256)
-    return network.eval()
+        return compose_network(recipe, channels, classes, conditions, catalogue).eval()
 
 
 def _results(training: Mapping[str, Any]) -> tuple[Result, ...]:

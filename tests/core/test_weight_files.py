@@ -255,13 +255,13 @@ def test_adopted_weights_are_the_files(tmp_path: Path) -> None:
     save_weights(path, made.state_dict())
     with WithoutFilling():
         blank = Small()
-    adopt_weights(blank, path)
+    adopt_weights(blank, load_weights(path), path)
     assert torch.equal(blank.get_buffer("made"), made.get_buffer("made"))
     for name, tensor in made.state_dict().items():
         assert torch.equal(blank.state_dict()[name], tensor), name
     assert all(one.requires_grad for one in blank.parameters())
     save_weights(path, {name: one.half() if one.ndim else one for name, one in made.state_dict().items()})
-    adopt_weights(blank, path)
+    adopt_weights(blank, load_weights(path), path)
     assert blank.first.weight.dtype == torch.float32
 
 
@@ -270,15 +270,15 @@ def test_weights_of_another_network_or_of_nan_are_not_adopted(tmp_path: Path) ->
     state = network.state_dict()
     save_weights(path, {**state, "first.bias": torch.full((3,), torch.nan)})
     with pytest.raises(ModelError, match=r"'first\.bias' holds NaN"):
-        adopt_weights(network, path)
+        adopt_weights(network, load_weights(path), path)
     save_weights(path, {**state, "first.bias": torch.zeros(4)})
     with pytest.raises(
         ModelError, match=r"do not fit the network of the recipe: 'first.bias' is \[4\], not \[3\]"
     ):
-        adopt_weights(network, path)
+        adopt_weights(network, load_weights(path), path)
     del state["kept"]
     save_weights(path, {**state, "other": torch.zeros(1)})
     with pytest.raises(ModelError, match="it lacks 'kept'; it has too many: 'other'"):
-        adopt_weights(network, path)
+        adopt_weights(network, load_weights(path), path)
     save_weights(path, {**Small().state_dict(), "first.bias": torch.tensor([-torch.inf, torch.inf, 0])})
-    adopt_weights(network, path)
+    adopt_weights(network, load_weights(path), path)
