@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepnoise.console import percent
 from deepnoise.pictures.composite import channel_colours
 from deepnoise.reports.palette import NOTHING, STEPS, Kind, top_of
-from deepnoise.reports.section import Section, fragment
+from deepnoise.reports.section import Section, fragment, unbroken
 from deepnoise.reports.thumbnails import Thumbnails
 from deepnoise.reports.wells import Wells, confidence_codes, correctness, flips
 from deepnoise_core.contracts.errors import ScreenError
@@ -179,7 +179,7 @@ def _caption(wells: Wells, rows: NDArray[np.int64]) -> str:
     sure = wells.sure[rows][np.isfinite(wells.sure[rows])]
     if len(sure):
         parts.append(f"median confidence {percent(float(np.median(sure)))}")
-    return ", ".join(parts)
+    return unbroken(", ".join(parts))
 
 
 def _legend(kinds: Sequence[Kind]) -> list[Kind]:
