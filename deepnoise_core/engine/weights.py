@@ -108,7 +108,7 @@ def _filled(data: Tensor, file: BinaryIO, start: int, *, hashed: bool) -> str | 
     if hashed:
         file.seek(0)
         digest.update(file.read(start))
-    memory = memoryview(data.numpy())  # type: ignore[arg-type]  # numpy before 2.3 says nothing of buffers
+    memory = data.numpy().data
     for begin in range(0, len(memory), _PIECE):
         piece = memory[begin : begin + _PIECE]
         if file.readinto(piece) != len(piece):  # type: ignore[attr-defined]

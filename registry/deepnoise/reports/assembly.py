@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepnoise.corrections import Step, built_steps, filled_steps
 from deepnoise.disentanglement import START, Progress, measure_steps, usual_steps
+from deepnoise.model import load_model
 from deepnoise.pictures.embedding_map import Method, batch_kinds, embedding_map, perturbation_kinds
 from deepnoise.reports import telling
 from deepnoise.reports.attribution import bundle_of, evidence, occluded
@@ -225,14 +226,15 @@ def _channels(
         notes.append(f"What channels are worth is not shown, since {why}.")
         return [], 0
     try:
-        lost, own = occluded(bundle, material.screen, wells, catalogue, choices.saliency, observer)
+        model = load_model(bundle, catalogue)
+        lost, own = occluded(model, material.screen, wells, choices.saliency, observer)
     except InputError as error:
         notes.append(f"What channels are worth is not shown: {error}.")
         return [], 0
     found = None
     try:
         if images:
-            found = evidence(bundle, images, wells, catalogue, choices.saliency, choices.bytes // 8, observer)
+            found = evidence(model, images, wells, choices.saliency, choices.bytes // 8, observer)
     except InputError as error:
         own = (*own, f"Where in the image the evidence lies is not shown: {error}.")
     own = (*own, *(found.notes if found else ()))

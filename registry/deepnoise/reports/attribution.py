@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise.console import percent
-from deepnoise.model import Model, load_model
+from deepnoise.model import Model
 from deepnoise.pictures.composite import coloured
 from deepnoise.pictures.heat import overlaid
 from deepnoise.reports.channels import ClassLoss, Evidence, Loss, Occluded, Shown
@@ -20,7 +20,6 @@ from deepnoise.reports.wells import Wells
 from deepnoise.saliency import ChannelSaliency, channel_saliency, heat_maps
 from deepnoise_core.contracts import Screen, Stage
 from deepnoise_core.engine.observation import Observer
-from deepnoise_registry.catalogue import Catalogue
 
 _MOST_CLASSES = 40
 _GRADE = Grade(160, 65, 1)
@@ -41,7 +40,7 @@ def bundle_of(material: Material) -> tuple[Path | None, str]:
 
 
 def occluded(
-    bundle: Path, screen: Screen, wells: Wells, catalogue: Catalogue, most: int, observer: Observer
+    model: Model, screen: Screen, wells: Wells, most: int, observer: Observer
 ) -> tuple[Occluded, tuple[str, ...]]:
     """What raw labels of so many wells lose with each channel, held-out ones where there are any, and notes.
 
@@ -51,7 +50,7 @@ def occluded(
     unseen = wells.ids["well_id"][(wells.ids["part"] == "test") & np.isfinite(wells.sure)]
     observer.note(f"predicting {min(most, len(unseen) or most)} wells without each channel")
     own = unseen.tolist() if len(unseen) else None
-    found = channel_saliency(load_model(bundle, catalogue), screen, own, most=most)
+    found = channel_saliency(model, screen, own, most=most)
     losses = [Loss(name.replace("_", " "), fall, changed) for name, fall, changed in found.overall.rows()]
     classes = sorted(_by_class(found), key=lambda one: -one.wells)
     looked_at = sum(one.wells for one in classes)
@@ -59,10 +58,9 @@ def occluded(
 
 
 def evidence(
-    bundle: Path,
+    model: Model,
     images: WellImages,
     wells: Wells,
-    catalogue: Catalogue,
     most: int,
     budget: int,
     observer: Observer,
@@ -70,10 +68,9 @@ def evidence(
     """Where the evidence lies for the surest right and wrong labels of held-out wells.
 
     Args:
-        bundle: the model.
+        model: that predicted the wells.
         images: of the wells.
         wells: those that it predicted.
-        catalogue: where components are found.
         most: wells.
         budget: bytes that their pictures may take.
         observer: is told of progress.
@@ -86,7 +83,6 @@ def evidence(
     if not looked:
         return None
     observer.note(f"looking where the evidence lies in {len(looked)} wells")
-    model: Model = load_model(bundle, catalogue)
     rows = np.array([images.sites[well][0] for _, well in looked], dtype=np.int64)
     raw = wells.labels[Stage.RAW.value]
     heat = heat_maps(model, images.screen, rows, [wells.classes[raw[well]] for _, well in looked])

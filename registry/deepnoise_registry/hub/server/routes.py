@@ -70,6 +70,12 @@ class Site:
 
 Route = Callable[[Site, Request, dict[str, str]], Answer]
 
+
+def _at_revision(answer: Callable[[Store, Request, str, str], Answer]) -> Route:
+    """The route of what asks for a repository at a revision alone."""
+    return lambda site, request, named: answer(site.store, request, named["repo"], named["revision"])
+
+
 _REPO, _REV, _PATH = r"(?P<repo>[^/]+/[^/]+)", r"(?P<revision>[^/]+)", r"(?P<path>.+)"
 _MODEL = rf"/api/models/{_REPO}"
 _WRITES = r"^/api/repos/create$|/(?:commit|tag|branch|preupload)/|/objects/batch$"
@@ -103,9 +109,7 @@ _ROUTES: tuple[tuple[str, str, Route], ...] = (
     (
         "POST",
         rf"{_MODEL}/paths-info/{_REV}",
-        lambda site, request, named: downloading.paths_info(
-            site.store, request, named["repo"], named["revision"]
-        ),
+        _at_revision(downloading.paths_info),
     ),
     ("GET", rf"{_MODEL}/refs", lambda site, request, named: downloading.references(site.store, named["repo"])),
     (
@@ -118,22 +122,22 @@ _ROUTES: tuple[tuple[str, str, Route], ...] = (
     (
         "POST",
         rf"{_MODEL}/preupload/{_REV}",
-        lambda site, request, named: uploading.preupload(site.store, request, named["repo"], named["revision"]),
+        _at_revision(uploading.preupload),
     ),
     (
         "POST",
         rf"{_MODEL}/commit/{_REV}",
-        lambda site, request, named: uploading.commit(site.store, request, named["repo"], named["revision"]),
+        _at_revision(uploading.commit),
     ),
     (
         "POST",
         rf"{_MODEL}/tag/{_REV}",
-        lambda site, request, named: uploading.tag(site.store, request, named["repo"], named["revision"]),
+        _at_revision(uploading.tag),
     ),
     (
         "POST",
         rf"{_MODEL}/branch/{_REV}",
-        lambda site, request, named: uploading.branch(site.store, request, named["repo"], named["revision"]),
+        _at_revision(uploading.branch),
     ),
     (
         "DELETE",
