@@ -1,7 +1,8 @@
 """What everyone agrees on: records, hook specs, protocols, value types and errors. Imports no torch."""
 
+from deepnoise_core.contracts.commands import Command
 from deepnoise_core.contracts.components import Component, NoOptions, Options
-from deepnoise_core.contracts.hookspecs import GROUP, hookimpl
+from deepnoise_core.contracts.hookspecs import API, GROUP, hookimpl
 from deepnoise_core.contracts.kinds import Kind
 from deepnoise_core.contracts.plan import (
     BatchOptions,
@@ -57,6 +58,7 @@ from deepnoise_core.contracts.training import (
 )
 
 __all__ = [
+    "API",
     "GROUP",
     "ID_COLUMNS",
     "NO_LABEL",
@@ -64,6 +66,7 @@ __all__ = [
     "UNASSIGNED",
     "Batch",
     "BatchOptions",
+    "Command",
     "Component",
     "DataOptions",
     "DesignOptions",

@@ -30,6 +30,8 @@ class Component:
         factory: import string `package.module:attribute`, resolved only when a recipe composes it.
         options: the model that validates the component's options.
         reference: paper, DOI or URL of the method.
+        example: of a reader, the import string of a function that writes a small screen of its layout to an empty
+            folder and returns the path to open; the conformance suite reads it. Empty for other kinds.
     """
 
     name: str
@@ -37,3 +39,4 @@ class Component:
     factory: str
     options: type[Options] = NoOptions
     reference: str = ""
+    example: str = ""

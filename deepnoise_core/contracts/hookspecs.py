@@ -1,7 +1,9 @@
-"""The whole extension surface: one hook a kind, each returning records.
+"""The whole extension surface: one hook a kind and one for commands, each returning records.
 
-A plugin is a module behind an entry point of the group `deepnoise`. It implements any of these hooks with
-the marker `deepnoise_core.contracts.hookimpl`, as in:
+A plugin is a module behind an entry point of the group `deepnoise`. It says which `API` it was written for, and
+implements any of these hooks with the marker `deepnoise_core.contracts.hookimpl`, as in:
+
+    DEEPNOISE_API = "1.0"
 
     @hookimpl
     def deepnoise_backbones() -> Iterable[Component]:
@@ -14,9 +16,16 @@ from collections.abc import Iterable
 
 import pluggy
 
+from deepnoise_core.contracts.commands import Command
 from deepnoise_core.contracts.components import Component
 
 GROUP = "deepnoise"
+
+API = "1.0"
+"""Version of hooks, records and protocols; a plugin says the one that it was written for as `DEEPNOISE_API`.
+
+The first number grows when plugins must change, the second when they may use more.
+"""
 
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
@@ -55,3 +64,8 @@ def deepnoise_postprocessors() -> Iterable[Component]:  # type: ignore[empty-bod
 @hookspec
 def deepnoise_readers() -> Iterable[Component]:  # type: ignore[empty-body]
     """Offer readers of folders of plates; factories follow `protocols.ReaderFactory`."""
+
+
+@hookspec
+def deepnoise_commands() -> Iterable[Command]:  # type: ignore[empty-body]
+    """Offer commands, which run as `deepnoise x NAME …`."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from deepnoise_core.contracts import Component, hookimpl
 from deepnoise_plugins.efficientnet.options import EfficientNetOptions
 
+DEEPNOISE_API = "1.0"
+
 
 @hookimpl
 def deepnoise_backbones() -> Iterable[Component]:

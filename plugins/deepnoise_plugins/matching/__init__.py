@@ -13,6 +13,8 @@ from deepnoise_plugins.matching.options import (
     UdaOptions,
 )
 
+DEEPNOISE_API = "1.0"
+
 
 @hookimpl
 def deepnoise_strategies() -> Iterable[Component]:

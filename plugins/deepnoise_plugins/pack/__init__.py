@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from deepnoise_core.contracts import Component, hookimpl
 from deepnoise_plugins.pack.options import PackReaderOptions
 
+DEEPNOISE_API = "1.0"
+
 
 @hookimpl
 def deepnoise_readers() -> Iterable[Component]:

@@ -13,6 +13,8 @@ from deepnoise_plugins.plates.options import (
 
 _FIRST_PLACE = "https://github.com/maciej-sypetkowski/kaggle-rcic-1st"
 
+DEEPNOISE_API = "1.0"
+
 
 @hookimpl
 def deepnoise_postprocessors() -> Iterable[Component]:

@@ -12,6 +12,8 @@ from deepnoise_plugins.views.options import (
 
 _FACTORY = "deepnoise_plugins.views.augmentation:Views"
 
+DEEPNOISE_API = "1.0"
+
 
 @hookimpl
 def deepnoise_augmentations() -> Iterable[Component]:
