@@ -5,13 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deepnoise_core.contracts import Component, Kind
+from deepnoise_core.contracts import Command, Component, Kind
 
 PluginStatus = Literal["loaded", "failed", "not allowed"]
 
 
+class _Distributed:
+    """What an installed distribution brought."""
+
+    distribution: str
+    version: str
+
+    @property
+    def origin(self) -> str:
+        """Distribution and version, for messages."""
+        return f"{self.distribution or '(no distribution)'} {self.version}".strip()
+
+
 @dataclass(frozen=True)
-class Offer:
+class Offer(_Distributed):
     """A component together with where it comes from.
 
     Attributes:
@@ -38,11 +50,6 @@ class Offer:
         """`plugin/name`, which is never ambiguous."""
         return f"{self.plugin}/{self.component.name}"
 
-    @property
-    def origin(self) -> str:
-        """Distribution and version, for messages."""
-        return f"{self.distribution or '(no distribution)'} {self.version}".strip()
-
     def as_dict(self) -> dict[str, Any]:
         """All but the options model, in JSON types."""
         return {
@@ -59,7 +66,46 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class PluginRecord:
+class CommandOffer(_Distributed):
+    """A command together with where it comes from.
+
+    Attributes:
+        command: the record that the plugin's hook returned.
+        plugin: name of the plugin's entry point.
+        distribution: name of the installed distribution.
+        version: version of the distribution.
+    """
+
+    command: Command
+    plugin: str
+    distribution: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """Bare name of the command."""
+        return self.command.name
+
+    @property
+    def qualified_name(self) -> str:
+        """`plugin/name`, which is never ambiguous."""
+        return f"{self.plugin}/{self.name}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields in JSON types."""
+        return {
+            "name": self.name,
+            "qualified_name": self.qualified_name,
+            "summary": self.command.summary,
+            "run": self.command.run,
+            "plugin": self.plugin,
+            "distribution": self.distribution,
+            "version": self.version,
+        }
+
+
+@dataclass(frozen=True)
+class PluginRecord(_Distributed):
     """One entry point of the group `deepnoise`, and how loading it went.
 
     Attributes:
@@ -71,7 +117,11 @@ class PluginRecord:
         reason: why it failed or was left out; empty where it loaded.
         hooks: hooks that it implements.
         components: what it offers; empty unless it loaded.
-        notes: what it printed and warned while it loaded.
+        commands: the commands that it adds; empty unless it loaded.
+        notes: what it printed, warned and changed while it loaded, and what it should declare.
+        api: the `DEEPNOISE_API` that it declares; empty where it declares none, or did not load.
+        host: versions of deepnoise that its distribution requires, as in `>=0.1`; empty where it takes any.
+        seconds: how long it took to load.
     """
 
     name: str
@@ -82,12 +132,11 @@ class PluginRecord:
     reason: str = ""
     hooks: tuple[str, ...] = ()
     components: tuple[Offer, ...] = ()
+    commands: tuple[CommandOffer, ...] = ()
     notes: tuple[str, ...] = ()
-
-    @property
-    def origin(self) -> str:
-        """Distribution and version, for messages."""
-        return f"{self.distribution or '(no distribution)'} {self.version}".strip()
+    api: str = ""
+    host: str = ""
+    seconds: float = 0.0
 
     @property
     def title(self) -> str:
@@ -95,10 +144,13 @@ class PluginRecord:
         return f"plugin {self.name!r} ({self.origin})"
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields in JSON types; components as their own dictionaries."""
-        fields = {name: value for name, value in vars(self).items() if name != "components"}
-        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
-        return {**plain, "components": [offer.as_dict() for offer in self.components]}
+        """All fields in JSON types; components and commands as their own dictionaries."""
+        return {
+            **{name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()},
+            "components": [offer.as_dict() for offer in self.components],
+            "commands": [offer.as_dict() for offer in self.commands],
+            "seconds": round(self.seconds, 3),
+        }
 
 
 @dataclass(frozen=True)
@@ -111,6 +163,11 @@ class Discovery:
     def offers(self) -> tuple[Offer, ...]:
         """What the loaded plugins offer, in the order of the plugins."""
         return tuple(offer for plugin in self.plugins for offer in plugin.components)
+
+    @property
+    def commands(self) -> tuple[CommandOffer, ...]:
+        """The commands that the loaded plugins add, in the order of the plugins."""
+        return tuple(offer for plugin in self.plugins for offer in plugin.commands)
 
     @property
     def failed(self) -> tuple[PluginRecord, ...]:

@@ -13,6 +13,7 @@ from deepnoise_core.contracts.errors import PluginError
 
 _LONGEST = 400
 _MOST_NOTES = 5
+_MOST_PRINTED = 100_000
 
 
 @contextmanager
@@ -31,8 +32,11 @@ def blaming(what: str) -> Iterator[None]:
 
 @contextmanager
 def overhearing(notes: list[str]) -> Iterator[None]:
-    """Keep standard output and warnings of the block out of ours; add a note on each, five at most."""
-    printed = io.StringIO()
+    """Keep standard output and warnings of the block out of ours; add a note on each, five at most.
+
+    What native code writes to the file descriptor itself, past `sys.stdout`, is not held.
+    """
+    printed = _Beginning()
     try:
         with warnings.catch_warnings(record=True) as warned, redirect_stdout(printed):
             warnings.simplefilter("default")
@@ -59,6 +63,14 @@ def describe(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return _short(f"{type(error).__name__}: {error}")
     return _short(traceback.format_exception_only(error)[0])
+
+
+class _Beginning(io.StringIO):
+    """Keeps the beginning of what is printed, however much it is."""
+
+    def write(self, text: str) -> int:
+        super().write(text[: max(_MOST_PRINTED - self.tell(), 0)])
+        return len(text)
 
 
 def _short(text: str) -> str:

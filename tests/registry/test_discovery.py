@@ -12,10 +12,11 @@ from deepnoise_core.contracts import Kind
 from deepnoise_core.contracts.errors import InputError, PluginError
 from deepnoise_registry import discovery as discovery_module
 from deepnoise_registry.discovery import discover, discover_from_environment
+from deepnoise_registry.installed import declared_plugins
 
 Install = Callable[..., list[EntryPoint]]
 
-HEADER = "from deepnoise_core.contracts import Component, NoOptions, Options, hookimpl\n"
+HEADER = "from deepnoise_core.contracts import Component, NoOptions, Options, hookimpl\nDEEPNOISE_API = '1.0'\n"
 
 
 def offering(result: str, hook: str = "deepnoise_backbones", before: str = "") -> str:
@@ -113,8 +114,11 @@ def test_nothing_of_a_plugin_counts_where_its_second_hook_fails(install: Install
 
 
 def test_a_keyboard_interrupt_is_the_users_own(install: Install) -> None:
+    source = f"import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(5)\n{GOOD}"
     with pytest.raises(KeyboardInterrupt):
-        discover(install("slow", {"slow": "raise KeyboardInterrupt"}))
+        discover(install("slow", {"slow": source}))
+    [plugin] = discover(install("rude", {"rude": "raise KeyboardInterrupt"})[-1:]).plugins
+    assert (plugin.status, plugin.reason) == ("failed", "raised KeyboardInterrupt")
 
 
 def test_one_name_from_two_distributions_fails_both_naming_both(install: Install) -> None:
@@ -156,7 +160,7 @@ def test_a_distribution_without_metadata_is_no_end(install: Install, tmp_path: P
 
 def test_metadata_that_cannot_be_read_are_a_failure(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     entry_points = install("acme", {"nets": GOOD})
-    monkeypatch.setattr(PathDistribution, "version", property(lambda _: 1 / 0))
+    monkeypatch.setattr(PathDistribution, "metadata", property(lambda _: 1 / 0))
     [plugin] = discover(entry_points).plugins
     assert (plugin.status, plugin.reason.partition(":")[0]) == (
         "failed",
@@ -210,7 +214,7 @@ class TestEnvironment:
     @pytest.fixture(autouse=True)
     def _installed(self, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
         entry_points = install("acme", {"nets": GOOD, "bad": "1 / 0"})
-        monkeypatch.setattr(discovery_module, "installed_entry_points", lambda group: entry_points)
+        monkeypatch.setattr(discovery_module, "installed_plugins", lambda: declared_plugins(entry_points))
 
     def test_unset_or_blank_loads_all(self) -> None:
         for environ in ({}, {"DEEPNOISE_PLUGINS": " ", "DEEPNOISE_STRICT_PLUGINS": ""}):

@@ -1,0 +1,66 @@
+"""A time limit for code of others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import TypeVar
+
+from deepnoise_core.contracts.errors import PluginError
+
+Result = TypeVar("Result")
+
+
+def within(seconds: float, work: Callable[[], Result], package: str) -> Result:
+    """Do some work in a thread of its own, and wait for it no longer than this.
+
+    A thread can be left behind on every platform and from any thread, and leaves Ctrl-C to the caller; a signal
+    would reach the main thread alone. Native code that never lets go of the interpreter cannot be limited.
+
+    Args:
+        seconds: how long to wait.
+        work: what to do.
+        package: the top-level package whose code it is.
+
+    Raises:
+        TimeoutError: it is not done. Its thread goes on without us, or ends with its next line of Python.
+        BaseException: whatever the work raised; a `PluginError` for `KeyboardInterrupt`.
+    """
+    outcome: Future[Result] = Future()
+
+    def do() -> None:
+        try:
+            outcome.set_result(work())
+        except KeyboardInterrupt:
+            # The user's own reaches the main thread alone.
+            outcome.set_exception(PluginError("raised KeyboardInterrupt"))
+        except BaseException as error:  # noqa: BLE001 - all of it is handed to whoever waits
+            outcome.set_exception(error)
+
+    thread = Thread(target=do, name=f"deepnoise: {package}", daemon=True)
+    thread.start()
+    try:
+        return outcome.result(seconds)
+    except TimeoutError:
+        if not outcome.done():
+            _end(thread, package)
+        raise
+
+
+def _end(thread: Thread, package: str) -> None:
+    """Raise `SystemExit` in a thread that is late, so that it does not compete with us for the interpreter.
+
+    Where it is importing something of another package it is left alone: PyTorch, half imported, could not be
+    imported again by anybody.
+    """
+    import ctypes
+
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if frame.f_code.co_name == "<module>" and module.partition(".")[0] != package:
+            return
+        frame = frame.f_back
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
