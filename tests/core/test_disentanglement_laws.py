@@ -68,10 +68,10 @@ def test_shuffled_labels_give_the_null_of_every_figure() -> None:
             assert abs(beyond.mean()) <= 3 * error, name
 
 
-@pytest.fixture(scope="module", params=[1, 2])
-def redrawn(request: pytest.FixtureRequest) -> dict[str, tuple[Values, Disentanglement]]:
+@pytest.fixture(scope="module")
+def redrawn() -> dict[str, tuple[Values, Disentanglement]]:
     known = factors()
-    return {name: (one, measure(one, known)) for name, one in sanity_embeddings(request.param).items()}
+    return {name: (one, measure(one, known)) for name, one in sanity_embeddings(1).items()}
 
 
 @pytest.mark.parametrize("name", [name for name in STRENGTHS if name != "constant"])
