@@ -15,7 +15,7 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo test test-hub-versions coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment clean
+.PHONY: help demo docs reference test test-hub-versions coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -63,8 +63,15 @@ bench-disentanglement: $(READY) ## signal and noise of all of RxRx1, and retriev
 bench-assignment: $(READY) ## plate-balanced assignment on RxRx1's layout: accuracy, arrangements, soft, speed; minutes
 	$(PY) benchmarks/assignment.py
 
+docs: reference ## the site, with links, anchors and images checked; writes ./site
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+reference: $(READY) ## what docs say of hooks, components, commands and fields of recipes, from the code
+	$(PY) docs/making/reference.py
+
 clean: ## remove .venv, caches and builds; runs and demos stay
-	rm -rf .venv build dist .coverage .coverage.* htmlcov
+	rm -rf .venv build dist site .coverage .coverage.* htmlcov
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

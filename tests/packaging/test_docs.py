@@ -13,26 +13,10 @@ from typing import Any
 import click
 import pytest
 import typer.main
-from pydantic import BaseModel
 
 from deepnoise.api import installed
 from deepnoise.cli import app
-from deepnoise_core.contracts import (
-    BatchOptions,
-    DataOptions,
-    DesignOptions,
-    InferenceOptions,
-    InitialOptions,
-    MixingOptions,
-    OptimizerOptions,
-    ScheduleOptions,
-    SchedulePiece,
-    SplitOptions,
-    TrainOptions,
-)
-from deepnoise_plugins.views.options import ViewOptions
 from deepnoise_registry.recipes.reading import parse_recipe
-from deepnoise_registry.recipes.recipe import Recipe, StageOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = {
@@ -50,7 +34,7 @@ SOURCE_ROOTS = {
 }
 PROGRAM: Any = typer.main.get_command(app)
 
-FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^ *```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 
 
@@ -167,59 +151,6 @@ def test_modules_that_architecture_names_exist() -> None:
     for name in named:
         path = SOURCE_ROOTS[name.partition(".")[0]] / name.replace(".", "/")
         assert path.with_suffix(".py").is_file() or (path / "__init__.py").is_file(), name
-
-
-@pytest.mark.parametrize(
-    ("model", "prefix"),
-    [
-        (Recipe, ""),
-        (DataOptions, "data."),
-        (DesignOptions, "design."),
-        (SplitOptions, "data.split."),
-        (TrainOptions, "train."),
-        (BatchOptions, "train.batches."),
-        (MixingOptions, "train.mixing."),
-        (OptimizerOptions, "train.optimizer."),
-        (ScheduleOptions, "train.schedule."),
-        (SchedulePiece, "train.schedule.pieces.0."),
-        (InitialOptions, "train.initial."),
-        (StageOptions, "stages.0."),
-        (InferenceOptions, "inference."),
-        (ViewOptions, ""),
-    ],
-)
-def test_every_field_of_a_recipe_is_documented(model: type[BaseModel], prefix: str) -> None:
-    table = field_table(model, prefix)
-    _, _, below = RECIPES.partition(f"<!-- fields: {model.__name__} -->\n")
-    assert below.strip().startswith(table), f"docs/recipes.md, under {model.__name__}, should have:\n{table}"
-
-
-def field_table(model: type[BaseModel], prefix: str) -> str:
-    """Fields, defaults and meanings as a table in Markdown."""
-    lines = ["| field | default | meaning |", "|---|---|---|"]
-    for name, field in model.model_fields.items():
-        default = "required" if field.is_required() else f"`{default_text(field.default)}`"
-        default = "see below" if isinstance(field.default, BaseModel) and prefix_of(field.default) else default
-        lines.append(f"| `{prefix}{name}` | {default} | {field.description} |")
-    return "\n".join(lines)
-
-
-def prefix_of(value: BaseModel) -> bool:
-    """Whether a value is a section of fields of its own, and no component."""
-    return "options" not in type(value).model_fields
-
-
-def default_text(value: Any) -> str:
-    """A default as it can be written in a recipe; a component without options by its name alone."""
-    match value:
-        case BaseModel():
-            return value.name if hasattr(value, "name") else ""
-        case tuple():
-            return f"[{', '.join(map(default_text, value))}]"
-        case str():
-            return value or "''"
-        case _:
-            return json.dumps(value)
 
 
 def test_figures_of_the_readme_are_those_of_the_benchmark() -> None:
