@@ -29,6 +29,7 @@ from deepnoise.commands import (
     submit,
     train,
     verify,
+    x,
 )
 
 app = typer.Typer(
@@ -62,6 +63,7 @@ for command in (
     verify,
 ):
     app.command(name=command.__name__.rpartition(".")[2].rstrip("_"), epilog=command.EXAMPLE)(command.run)
+app.command(name="x", epilog=x.EXAMPLE, context_settings=x.SETTINGS)(x.run)
 app.add_typer(components.component, name="component")
 app.add_typer(hub.app, name="hub")
 app.add_typer(models.model, name="model")
@@ -75,11 +77,14 @@ _SPREADING = ("--set", "--option")
 def spread(words: Iterable[str]) -> Sequence[str]:
     """Repeat an option before each `KEY=VALUE` that follows it.
 
-    `--set a=1 b=2` becomes `--set a=1 --set b=2`, which is what the parser understands.
+    `--set a=1 b=2` becomes `--set a=1 --set b=2`, which is what the parser understands. What follows `x` is for a
+    plugin to read.
     """
-    made: list[str] = []
+    given, made = list(words), list[str]()
+    if given[:1] == ["x"]:
+        return given
     option, taken = "", 0
-    for word in words:
+    for word in given:
         if word in _SPREADING:
             option, taken = word, 0
         elif option and (not taken or ("=" in word and not word.startswith("-"))):

@@ -9,8 +9,12 @@ from deepnoise_core.contracts import Kind, Options
 from deepnoise_core.contracts.errors import InputError, UnknownComponentError
 from deepnoise_core.data.names import did_you_mean
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.discovery import discover_from_environment
+from deepnoise_registry.compatibility import HOST
+from deepnoise_registry.discovery import ALLOWED, discover_from_environment
 from deepnoise_registry.records import Offer, PluginRecord
+
+_SLOW = 0.5
+"""Seconds from which a listing tells how long a plugin took."""
 
 
 def catalogue() -> Catalogue:
@@ -50,11 +54,60 @@ def find_anywhere(known: Catalogue, name: str) -> list[Offer]:
 
 
 def offered(plugin: PluginRecord) -> str:
-    """What a plugin offers, by kind: `backbone densenet121, densenet161; head linear`."""
-    names: dict[Kind, list[str]] = {}
+    """What a plugin offers, by kind: `backbone densenet121, densenet161; head linear; command convert`."""
+    names: dict[str, list[str]] = {}
     for offer in plugin.components:
         names.setdefault(offer.kind, []).append(offer.name)
+    for command in plugin.commands:
+        names.setdefault("command", []).append(command.name)
     return "; ".join(f"{kind} {', '.join(own)}" for kind, own in names.items())
+
+
+def plugins_named(known: Catalogue, name: str) -> list[PluginRecord]:
+    """The plugins of a name; more than one where distributions contend for it.
+
+    Raises:
+        InputError: none that is installed has it.
+    """
+    plugins = known.discovery.plugins
+    if found := [plugin for plugin in plugins if plugin.name == name]:
+        return found
+    hint = did_you_mean(name, {plugin.name for plugin in plugins})
+    raise InputError(f"no plugin is named {name!r}{hint}; deepnoise plugins list lists them all")
+
+
+def plugin_row(plugin: PluginRecord) -> list[str]:
+    """Name, origin, what it was made for, status, and what it offers or why it failed."""
+    status = f"{plugin.status}, {plugin.seconds:.1f} s" if plugin.seconds >= _SLOW else plugin.status
+    return [plugin.name, plugin.origin, made_for(plugin), status, plugin.reason or offered(plugin)]
+
+
+def made_for(plugin: PluginRecord) -> str:
+    """The API that a plugin declares and the versions of deepnoise that it requires, where it says them."""
+    said = (plugin.api and f"API {plugin.api}", plugin.host and f"{HOST}{plugin.host}")
+    return ", ".join(filter(None, said))
+
+
+def described(plugin: PluginRecord) -> str:
+    """All about a plugin but its components, in lines."""
+    facts = {
+        "from": plugin.origin,
+        "module": plugin.module,
+        "made for": made_for(plugin) or "it does not say",
+        "status": f"{plugin.status}, after {plugin.seconds:.2f} s",
+        "reason": plugin.reason,
+        "hooks": ", ".join(plugin.hooks),
+        "commands": "; ".join(f"{one.name}: {one.command.summary}" for one in plugin.commands),
+        **{f"note {count}": note for count, note in enumerate(plugin.notes, 1)},
+        "to leave it out": _leaving_out(plugin),
+    }
+    return "\n".join([f"plugin {plugin.name}", *(f"  {key}: {text}" for key, text in facts.items() if text)])
+
+
+def _leaving_out(plugin: PluginRecord) -> str:
+    if plugin.distribution == HOST:
+        return f"it comes with deepnoise; name all others in {ALLOWED}"
+    return f"pip uninstall {plugin.distribution}" if plugin.distribution else f"remove its files: {plugin.module}"
 
 
 def option_rows(options: type[Options]) -> list[list[Any]]:

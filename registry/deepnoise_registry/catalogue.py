@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import defaultdict
 from collections.abc import Callable
-from functools import reduce
 from typing import Any
 
 from deepnoise_core.contracts import Kind
-from deepnoise_core.contracts.errors import (
-    AmbiguousComponentError,
-    PluginError,
-    UnknownComponentError,
-)
+from deepnoise_core.contracts.errors import AmbiguousComponentError, UnknownComponentError
 from deepnoise_core.data.names import did_you_mean
 from deepnoise_registry.records import Discovery, Offer
-from deepnoise_registry.third_party import blaming, printing_aside
+from deepnoise_registry.third_party import imported
 
 
 class Catalogue:
@@ -60,16 +54,10 @@ class Catalogue:
         Raises:
             PluginError: the import string leads nowhere, or to something that cannot be called.
         """
-        module, _, attributes = offer.component.factory.partition(":")
-        what = (
-            f"{offer.kind} {offer.name!r} of plugin {offer.plugin!r} ({offer.origin}): "
-            f"its factory {offer.component.factory!r}"
+        return imported(
+            offer.component.factory,
+            f"{offer.kind} {offer.name!r} of plugin {offer.plugin!r} ({offer.origin}): its factory",
         )
-        with blaming(f"{what} cannot be imported"), printing_aside():
-            factory = reduce(getattr, attributes.split("."), importlib.import_module(module))
-        if not callable(factory):
-            raise PluginError(f"{what} is a {type(factory).__name__}, which cannot be called")
-        return factory
 
     def _explain(self, kind: Kind, name: str) -> str:
         known = {one.qualified_name if "/" in name else one.name for one in self.offers(kind)}

@@ -128,7 +128,7 @@ def _load(
             notes.append(f'declares no API; write DEEPNOISE_API = "{API}" in its module')
     except PluginError as error:
         record = replace(record, status="failed", reason=str(error))
-    notes += [f"changed {what}, which was put back" for what in surroundings.put_back()]
+    notes += [f"changed {what}; put back" for what in surroundings.put_back()]
     return replace(record, notes=tuple(notes), seconds=perf_counter() - start)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from functools import reduce
+from typing import Any
 
 from deepnoise_core.contracts.errors import PluginError
 
@@ -54,6 +57,24 @@ def printing_aside() -> Iterator[None]:
     """Send what the block prints to standard error, so that `--json` stays JSON."""
     with redirect_stdout(sys.stderr):
         yield
+
+
+def imported(text: str, what: str) -> Callable[..., Any]:
+    """What stands behind an import string `package.module:attribute`.
+
+    Args:
+        text: the import string.
+        what: whose it is, for messages.
+
+    Raises:
+        PluginError: it leads nowhere, or to something that cannot be called.
+    """
+    module, _, attributes = text.partition(":")
+    with blaming(f"{what}: {text!r} cannot be imported"), printing_aside():
+        found = reduce(getattr, attributes.split("."), importlib.import_module(module))
+    if not callable(found):
+        raise PluginError(f"{what}: {text!r} is a {type(found).__name__}, which cannot be called")
+    return found
 
 
 def describe(error: BaseException) -> str:
