@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from deepnoise_core.contracts.kinds import Kind
 from deepnoise_core.contracts.plan import TestTimeViews
 from deepnoise_core.contracts.predictions import PlateDesign, Predictions
 from deepnoise_core.contracts.screens import Screen
@@ -258,3 +259,15 @@ class ReaderFactory(Protocol):
     """Builds a reader."""
 
     def __call__(self, options: Any) -> Reader: ...
+
+
+PROTOCOLS: Mapping[Kind, type] = {
+    Kind.BACKBONE: Backbone,
+    Kind.HEAD: Head,
+    Kind.NORMALIZER: Normalizer,
+    Kind.AUGMENTATION: Augmentation,
+    Kind.STRATEGY: Strategy,
+    Kind.POSTPROCESSOR: PostProcessor,
+    Kind.READER: Reader,
+}
+"""What a factory of each kind must make."""

@@ -117,15 +117,19 @@ def safetensors_keep_the_head(make: Make) -> None:
     require(torch.equal(logits, other(_features())), "saved and loaded weights give other logits")
 
 
-LAWS = (
+BASIC = (
     logits_have_one_column_a_class,
     the_loss_is_one_of_each_image,
+    the_gradient_is_finite,
+    safetensors_keep_the_head,
+)
+
+LAWS = (
+    *BASIC,
     mixed_targets_weigh_their_losses,
     what_the_loss_teaches_the_logits_say,
     evaluation_needs_no_label,
-    the_gradient_is_finite,
     half_precision_stays_finite,
-    safetensors_keep_the_head,
 )
 
 

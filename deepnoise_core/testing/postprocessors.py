@@ -126,15 +126,19 @@ def predictions_are_left_alone(make: Make) -> None:
         require(np.array_equal(_embeddings(wells), embeddings), "the post-processor writes into its input")
 
 
-LAWS = (
+BASIC = (
     wells_stay_in_their_order,
     embeddings_are_numbers,
     sites_become_wells_or_stay,
-    the_order_of_rows_is_irrelevant,
     nothing_gives_nothing,
+    predictions_are_left_alone,
+)
+
+LAWS = (
+    *BASIC,
+    the_order_of_rows_is_irrelevant,
     what_other_rows_decide_is_declared,
     wells_of_no_class_have_no_say,
-    predictions_are_left_alone,
 )
 
 

@@ -39,7 +39,13 @@ def looking_changes_nothing(make: Make) -> None:
         require(not list(Path(folder).iterdir()), "recognising leaves files behind")
 
 
-LAWS = (nothing_is_not_recognised, nothing_opens_with_one_clear_error, looking_changes_nothing)
+BASIC = (
+    nothing_is_not_recognised,
+    nothing_opens_with_one_clear_error,
+    looking_changes_nothing,
+)
+
+LAWS = (*BASIC,)
 
 
 def _strange_paths(folder: Path) -> list[Path]:

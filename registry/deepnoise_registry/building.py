@@ -7,15 +7,7 @@ from typing import Any
 
 from deepnoise_core.contracts import Kind
 from deepnoise_core.contracts.errors import InputError, PluginError
-from deepnoise_core.contracts.protocols import (
-    Augmentation,
-    Backbone,
-    Head,
-    Normalizer,
-    PostProcessor,
-    Reader,
-    Strategy,
-)
+from deepnoise_core.contracts.protocols import PROTOCOLS
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.recipe import ComponentReference
 from deepnoise_registry.third_party import blaming
@@ -39,20 +31,9 @@ def build(catalogue: Catalogue, kind: Kind, reference: ComponentReference, **con
         if isinstance(error.__cause__, InputError):
             raise error.__cause__ from None
         raise
-    if not isinstance(made, _PROTOCOLS[kind]):
-        protocol = _PROTOCOLS[kind].__name__
+    if not isinstance(made, PROTOCOLS[kind]):
+        protocol = PROTOCOLS[kind].__name__
         raise PluginError(
             f"{origin} built a {type(made).__name__}, which does not follow the protocol {protocol}"
         )
     return made
-
-
-_PROTOCOLS: dict[Kind, type] = {
-    Kind.BACKBONE: Backbone,
-    Kind.HEAD: Head,
-    Kind.NORMALIZER: Normalizer,
-    Kind.AUGMENTATION: Augmentation,
-    Kind.STRATEGY: Strategy,
-    Kind.POSTPROCESSOR: PostProcessor,
-    Kind.READER: Reader,
-}
