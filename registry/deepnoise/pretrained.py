@@ -8,13 +8,15 @@ from typing import Any
 
 from torch import nn
 
-from deepnoise_core.contracts.errors import ModelError
+from deepnoise_core.contracts.errors import HubError, ModelError
 from deepnoise_core.data.files import sha256_of
 from deepnoise_core.engine.initial import InitialWeights
+from deepnoise_core.engine.observation import Observer
 from deepnoise_core.engine.weights import load_weights
-from deepnoise_registry.hub.reference import SCHEME, HubReference, parse_reference
+from deepnoise_registry.hub.reference import SCHEME, parse_reference
+from deepnoise_registry.hub.repository import Repository
 from deepnoise_registry.hub.settings import hub_settings
-from deepnoise_registry.hub.troubles import client_errors, hub_error, trouble_of
+from deepnoise_registry.hub.troubles import HubFileMissingError, HubUnreachableError
 
 PRETRAINED, LOCAL = "pretrained", "local-dir:"
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
@@ -26,29 +28,27 @@ def is_published(place: str) -> bool:
     return place == PRETRAINED or place.startswith((SCHEME, LOCAL))
 
 
-def published_weights(place: str, backbone: nn.Module) -> InitialWeights:
+def published_weights(place: str, backbone: nn.Module, observer: Observer) -> InitialWeights:
     """The weights behind `pretrained`, `hf-hub:org/name[@revision]` or `local-dir:PATH`.
 
     Args:
         place: `pretrained` means what timm trained for the backbone's architecture.
         backbone: the network that starts with them.
+        observer: is told what is downloaded.
 
     Raises:
         ModelError: timm has no such weights, the files are not sound, or are of another architecture.
-        HubError: the Hub does not give them; says what to do without it.
+        HubError: the Hub does not give them, or gives others than were published; says what to do without it.
     """
-    network = getattr(backbone, "network", None)
-    own = dict(getattr(network, "pretrained_cfg", None) or {})
-    if place == PRETRAINED:
-        place = f"{SCHEME}{_repository(own)}"
+    own = dict(getattr(getattr(backbone, "network", None), "pretrained_cfg", None) or {})
     if place.startswith(LOCAL):
-        config, weights = (Path(place.removeprefix(LOCAL)) / name for name in (_CONFIG, _WEIGHTS))
-        title = place
+        folder, title = Path(place.removeprefix(LOCAL)), place
+        _require_architecture(folder / _CONFIG, own.get("architecture"))
+        weights = folder / _WEIGHTS
     else:
-        reference = parse_reference(place)
-        config, weights = (_downloaded(reference, name) for name in (_CONFIG, _WEIGHTS))
+        reference = parse_reference(f"{SCHEME}{_repository(own)}" if place == PRETRAINED else place)
+        weights = _downloaded(Repository(reference, hub_settings(), observer), own.get("architecture"))
         title = f"{SCHEME}{reference.repo}@{weights.parent.name}"
-    _require_architecture(config, own.get("architecture"))
     return InitialWeights(f"{title} (sha256 {sha256_of(weights)[:12]})", load_weights(weights))
 
 
@@ -62,25 +62,15 @@ def _repository(known: dict[str, Any]) -> str:
     return str(found)
 
 
-def _downloaded(reference: HubReference, name: str) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    settings = hub_settings()
+def _downloaded(repository: Repository, architecture: str | None) -> Path:
+    """The weights of a repository; both files are of one commit, and as they were published."""
     try:
-        return Path(
-            hf_hub_download(
-                reference.repo,
-                name,
-                revision=reference.revision,
-                cache_dir=settings.cache,
-                endpoint=settings.endpoint,
-                local_files_only=settings.offline,
-            )
-        )
-    except client_errors() as error:
-        told = hub_error(error, trouble_of(error, settings), settings, str(reference), name)
-        raise type(told)(
-            f"{told}; without the Hub, carry {_CONFIG} and {_WEIGHTS} here in a folder, and set "
+        commit = repository.commit(_CONFIG)
+        _require_architecture(repository.as_published(_CONFIG, commit), architecture)
+        return repository.as_published(_WEIGHTS, commit)
+    except (HubFileMissingError, HubUnreachableError) as error:
+        raise HubError(
+            f"{error}; without the Hub, carry {_CONFIG} and {_WEIGHTS} here in a folder, and set "
             f"train.initial.weights: {LOCAL}FOLDER"
         ) from error
 

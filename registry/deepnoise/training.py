@@ -92,7 +92,7 @@ def train_run(
     exclusions = read_exclusions(exclude) if exclude else {}
     screen = without_excluded(screen, exclusions, str(exclude))
     composition, hardware = prepared(recipe, screen, catalogue, device)
-    initial = () if resume else start_network(composition, catalogue)
+    initial = () if resume else start_network(composition, catalogue, observer)
     observer.note(f"training on {hardware}")
     _note_parts(composition, observer)
     need_space(out, 12 * sum(p.numel() * p.element_size() for p in composition.student.parameters()), "a run")

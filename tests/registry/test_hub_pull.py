@@ -12,7 +12,7 @@ import pytest
 
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.engine.observation import Silent
-from deepnoise_registry.hub import client
+from deepnoise_registry.hub import repository
 from deepnoise_registry.hub.client import fetch
 from deepnoise_registry.hub.reference import parse_reference
 from deepnoise_registry.hub.server.downloading import Shape
@@ -390,7 +390,7 @@ def test_lock_that_cannot_be_written_is_said(hub: LocalHub, monkeypatch: pytest.
 
         raise OutputError("deepnoise.lock cannot be written: Read-only file system")
 
-    monkeypatch.setattr(client, "lock_commit", refuse)
+    monkeypatch.setattr(repository, "lock_commit", refuse)
     notes = Notes()
     assert fetch("org/name", observer=notes).is_dir()
     assert notes.told[-1].endswith("the next pull asks the Hub again")

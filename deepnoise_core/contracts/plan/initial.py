@@ -15,8 +15,9 @@ class InitialOptions(Options):
     """Whose weights the network starts with, and what becomes of those that cannot fit."""
 
     weights: Annotated[str, Field(min_length=1)] = Field(
-        description="pretrained (by timm), hf-hub:org/name or local-dir:FOLDER in timm's layout, safetensors "
-        "file of a timm network, or folder of a run or bundle; from the current folder"
+        description="run or bundle as folder, hf-hub:org/name or builtin:NAME; pretrained (by timm), "
+        "hf-hub:org/name or local-dir:FOLDER in timm's layout; safetensors file of a timm network; "
+        "from the current folder"
     )
     stem: Stem | None = Field(
         None, description="adapts a first convolution of other channels: mean, repeat, by_channel or random"

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from deepnoise_core.contracts.errors import HubError, OutputError
+from deepnoise_core.contracts.errors import HubError
 from deepnoise_core.data.files import fresh_folder, refuse_taken, sha256_of
 from deepnoise_core.engine.observation import Observer, Silent
-from deepnoise_registry.hub.lock import lock_commit, locked_commit
-from deepnoise_registry.hub.reference import HubReference, is_commit, parse_reference
-from deepnoise_registry.hub.settings import HubSettings, hub_settings
-from deepnoise_registry.hub.troubles import HubUnreachableError, client_errors, hub_error, trouble_of
+from deepnoise_registry.hub.reference import parse_reference
+from deepnoise_registry.hub.repository import Repository
+from deepnoise_registry.hub.settings import hub_settings
+from deepnoise_registry.hub.troubles import HubFileMissingError, HubUnreachableError
 from deepnoise_registry.manifest import MANIFEST, read_manifest
 from deepnoise_registry.safe_names import safe_names
-
-PAUSES = (0.5, 1.0, 2.0, 4.0)
-"""Seconds before each further attempt, where the server does not say how long to wait."""
 
 
 def fetch(
@@ -55,145 +49,50 @@ def fetch(
     if to is not None:
         refuse_taken(to, "a pulled bundle")
     settings = hub_settings(endpoint=endpoint, offline=offline, token=token)
-    source = _Source(asked, settings, observer or Silent())
-    commit = source.commit(update=update)
-    folder = source.bundle(commit)
-    source.pin(commit)
+    folder = _pulled(Repository(asked, settings, observer or Silent()), update=update)
     if to is None:
         return folder
     _copy(folder, to)
     return to
 
 
-@dataclass(frozen=True)
-class _Source:
-    """One repository, as it is asked for files."""
+def fetch_if_bundle(reference: str, *, observer: Observer | None = None) -> Path | None:
+    """As `fetch`, of a repository that may hold something else: None where no manifest tells of a bundle.
 
-    reference: HubReference
-    settings: HubSettings
-    observer: Observer
+    Where the Hub may not or cannot be asked, the cache decides.
 
-    def commit(self, *, update: bool) -> str:
-        """The commit that the reference means: by itself, by the lock, by the Hub, or by the cache alone."""
-        if self.reference.is_commit:
-            return self.reference.revision
-        if not update and (locked := locked_commit(self.reference, self.settings)):
-            self.observer.note(
-                f"{self.reference}: stays at commit {locked[:12]}, as pulled before (--update asks anew)"
-            )
-            return locked
-        try:
-            # Forced, since the client would silently take what it has where the Hub does not answer.
-            file = self.download(MANIFEST, self.reference.revision, force=not self.settings.offline)
-        except HubUnreachableError as error:
-            cached = None if update else self.cached_manifest()
-            if cached is None:
-                raise
-            file = cached
-            self.observer.note(f"{error}; going on with commit {file.parent.name[:12]} of the cache")
-        if not is_commit(file.parent.name):
-            raise HubError(f"{self.reference}: {self.settings.place} names no commit; is it the right address?")
-        return file.parent.name
-
-    def bundle(self, commit: str) -> Path:
-        """The cache's folder of a commit, with every file that the manifest names as it was published."""
-        manifest = self.download(MANIFEST, commit)
-        self.require_hash(manifest, _hash_like(manifest.resolve()), manifest.resolve().name)
-        hashes = read_manifest(manifest.parent).sha256
-        size = manifest.stat().st_size
-        for name in safe_names(hashes):
-            file = self.download(name, commit)
-            self.require_hash(file, sha256_of(file), hashes[name])
-            size += file.stat().st_size
-        self.observer.note(
-            f"{self.reference}: commit {commit[:12]}, {len(hashes) + 1} files of {size / 1e6:,.1f} MB, "
-            "as published (sha256)"
-        )
-        return manifest.parent
-
-    def pin(self, commit: str) -> None:
-        """Stay at a commit from now on."""
-        if self.reference.is_commit or locked_commit(self.reference, self.settings) == commit:
-            return
-        try:
-            lock_commit(self.reference, self.settings, commit)
-        except OutputError as error:
-            self.observer.note(f"{error}; the next pull asks the Hub again")
-
-    def download(self, name: str, revision: str, *, force: bool = False) -> Path:
-        """A file in the cache, downloaded where it is missing; tries again what may pass."""
-        from huggingface_hub import hf_hub_download
-
-        settings = self.settings
-        for pause in (*PAUSES, None):
-            try:
-                file = hf_hub_download(
-                    self.reference.repo,
-                    name,
-                    revision=revision,
-                    cache_dir=settings.cache,
-                    endpoint=settings.endpoint,
-                    token=settings.token,
-                    local_files_only=settings.offline,
-                    force_download=force,
-                )
-            except client_errors() as error:
-                trouble = trouble_of(error, settings)
-                told = hub_error(error, trouble, settings, str(self.reference), name)
-                if pause is None or not isinstance(told, HubUnreachableError):
-                    raise told from error
-                wait = pause if trouble.wait is None else trouble.wait
-                self.observer.note(
-                    f"{self.reference}: {name}: {settings.place}: {trouble.summary}; trying again in {wait:g} s"
-                )
-                time.sleep(wait)
-            else:
-                return Path(file)
-        raise AssertionError  # the last attempt returned or raised
-
-    def cached_manifest(self) -> Path | None:
-        """The manifest that the cache has under this reference; None where it has none."""
-        from huggingface_hub import hf_hub_download
-
-        try:
-            file = hf_hub_download(
-                self.reference.repo,
-                MANIFEST,
-                revision=self.reference.revision,
-                cache_dir=self.settings.cache,
-                local_files_only=True,
-            )
-        except client_errors():
-            return None
-        return Path(file)
-
-    def require_hash(self, file: Path, found: str, expected: str) -> None:
-        """Refuse a file of another hash, and take it out of the cache, so that the next pull is clean."""
-        if found == expected:
-            return
-        blob = file.resolve()
-        for one in (file, blob):
-            try:
-                one.unlink(missing_ok=True)
-            except OSError as error:
-                raise HubError(
-                    f"{one}: is damaged, and cannot be removed: {error.strerror}; remove it"
-                ) from error
-        raise HubError(
-            f"{self.reference}: {file.name}: its bytes are not those that were published (hash {found[:12]}…, "
-            f"not {expected[:12]}…); it was removed from the cache: pull again, and tell its authors if it "
-            "comes back"
-        )
+    Raises:
+        HubError: as of `fetch`.
+        ModelError: as of `fetch`.
+    """
+    repository = Repository(parse_reference(reference), hub_settings(), observer or Silent())
+    try:
+        return _pulled(repository, update=False)
+    except HubFileMissingError as error:
+        if error.file != MANIFEST:
+            raise
+    except HubUnreachableError:
+        if repository.cached(MANIFEST) is not None:
+            raise
+    return None
 
 
-def _hash_like(blob: Path) -> str:
-    """A file's hash of the kind that its name in the cache is, git's sha1 or sha256; else that name."""
-    if len(blob.name) == 64:
-        return sha256_of(blob)
-    if len(blob.name) == 40:
-        data = blob.read_bytes()
-        return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-    return blob.name
+def _pulled(repository: Repository, *, update: bool) -> Path:
+    """The cache's folder of a bundle, with every file that its manifest names as it was published."""
+    commit = repository.commit(MANIFEST, update=update)
+    manifest = repository.as_published(MANIFEST, commit)
+    hashes = read_manifest(manifest.parent).sha256
+    size = manifest.stat().st_size
+    for name in safe_names(hashes):
+        file = repository.download(name, commit)
+        repository.require_hash(file, sha256_of(file), hashes[name])
+        size += file.stat().st_size
+    repository.observer.note(
+        f"{repository.reference}: commit {commit[:12]}, {len(hashes) + 1} files of {size / 1e6:,.1f} MB, "
+        "as published (sha256)"
+    )
+    repository.pin(commit)
+    return manifest.parent
 
 
 def _copy(folder: Path, to: Path) -> None:

@@ -20,6 +20,14 @@ class HubUnreachableError(HubError):
     """The Hub does not answer now; what is in the cache may do."""
 
 
+class HubFileMissingError(HubError):
+    """A repository lacks a file, or the cache does where nobody may be asked."""
+
+    def __init__(self, message: str, file: str) -> None:
+        super().__init__(message)
+        self.file = file
+
+
 @dataclass(frozen=True)
 class Trouble:
     """A fault of a request.
@@ -85,9 +93,10 @@ def hub_error(
         case Trouble(code="RevisionNotFound"):
             return HubError(f"{what}: there is no such branch, tag or commit at {place}")
         case Trouble(code="EntryNotFound"):
-            return HubError(
-                f"{what}: {file}: there is no such file at {place}, so this is no bundle of deepnoise, "
-                "or a damaged one"
+            return HubFileMissingError(
+                f"{what}: {file}: there is no such file at {place}, so this is no model that deepnoise can read, "
+                "or a damaged one",
+                file,
             )
         case Trouble(code="RepoNotFound") | Trouble(status=404):
             return HubError(
@@ -101,9 +110,10 @@ def hub_error(
         case Trouble(passing=True):
             return HubUnreachableError(f"{what}: {place}: {trouble.summary}; try again later")
     if settings.offline:
-        return HubError(
+        return HubFileMissingError(
             f"{what}: {file} is not in the cache {settings.cache}, and the Hub may not be asked (offline); "
-            "pull it once online, or give a folder that somebody pulled"
+            "pull it once online, or give a folder that somebody pulled",
+            file,
         )
     return HubError(f"{what}: {place}: {trouble.summary}")
 
