@@ -68,6 +68,9 @@ class Evaluation:
         flips: stage → what it changed of the stage before it.
         calibration: how far confidence can be trusted, at the temperature of the predictions; None without wells.
         uncalibrated: the same of the logits as they are; None where there is no temperature.
+        part: what the model has seen of these wells: `test` is nothing, by `validation` its epoch was selected.
+        screen: where they are; empty where nobody says.
+        made_by: names and hashes of the model that predicted; empty where nobody says.
     """
 
     unit: str
@@ -85,6 +88,9 @@ class Evaluation:
     flips: Mapping[Stage, Flips] = field(default_factory=dict)
     calibration: Calibration | None = None
     uncalibrated: Calibration | None = None
+    part: str = ""
+    screen: str = ""
+    made_by: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """All fields in JSON types; figures without a finite value are None."""

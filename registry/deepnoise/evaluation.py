@@ -26,6 +26,7 @@ from deepnoise_registry.recipes.recipe import ComponentReference
 from deepnoise_registry.screens import open_screen
 
 _PARTS = ("train", "validation", "test")
+_MADE_BY = ("model", "model_sha256", "manifest_sha256", "weights_sha256", "recipe_sha256")
 
 
 def evaluate_folder(
@@ -89,7 +90,9 @@ def judge_folder(
     """As `evaluate_folder`, and the rows that count with their truth."""
     predictions, provenance = read_predictions(path)
     opened = predicted_screen(path, provenance, catalogue) if screen is None else screen
-    return judge(predictions, opened, origin_of(path, provenance).target, protocol=protocol, top=top)
+    judged = judge(predictions, opened, origin_of(path, provenance).target, protocol=protocol, top=top)
+    made_by = {name: str(provenance[name]) for name in _MADE_BY if name in provenance}
+    return replace(judged, evaluation=replace(judged.evaluation, made_by=made_by))
 
 
 class Origin(BaseModel):
@@ -216,6 +219,8 @@ def judge(
         evaluation,
         protocol=protocol or protocol_of(conduct),
         notes=(*evaluation.notes, *notes, *_empty_plates(screen, evaluation)),
+        part=part,
+        screen=screen.source,
     )
     return Judged(predictions, names, evaluation)
 

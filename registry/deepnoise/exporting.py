@@ -205,7 +205,9 @@ def _interface(model: Model, arithmetic: Arithmetic, pixels: Pixels, *, free_siz
     ]
     return {
         "made_by": f"deepnoise {version('deepnoise')}",
-        "provenance": {key: model.provenance()[key] for key in ("model", "manifest_sha256", "recipe_sha256")},
+        "provenance": {
+            key: model.provenance()[key] for key in ("model", "model_sha256", "weights_sha256", "recipe_sha256")
+        },
         "inputs": inputs,
         "outputs": [
             {"name": name, "dtype": "float32", "shape": ["batch", width], "meaning": what}

@@ -27,6 +27,7 @@ from deepnoise_core.engine.prediction import predict_rows, site_predictions
 from deepnoise_registry.bundles import MANIFEST, Bundle, read_bundle
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import compose_postprocessors
+from deepnoise_registry.manifest import WEIGHTS
 from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
 
 PartName = Literal["all", "train", "validation", "test"]
@@ -214,7 +215,9 @@ class Model:
         return {
             "model": bundle.manifest.name,
             "bundle": str(bundle.path.resolve()),
+            "model_sha256": bundle.manifest.identity,
             "manifest_sha256": sha256_of(bundle.path / MANIFEST),
+            "weights_sha256": bundle.manifest.sha256[WEIGHTS],
             "recipe_sha256": recipe_hash(bundle.recipe),
             "split": bundle.manifest.training["split"],
             "trained_transductively_on": bundle.manifest.training["transductive"],

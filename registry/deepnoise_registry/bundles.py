@@ -22,7 +22,9 @@ from deepnoise_core.engine.weights import adopt_weights, load_weights, save_weig
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import Composition, compose_network
 from deepnoise_registry.golden import TOLERANCES, make_golden
+from deepnoise_registry.hub.card import card
 from deepnoise_registry.manifest import (
+    CARD,
     GOLDEN,
     MANIFEST,
     RECIPE,
@@ -121,6 +123,7 @@ def write_bundle(
             cyclic=composition.design.cyclic,
             capacity=composition.design.capacity,
             sets=composition.design.sets,
+            data_licence=recipe.data.licence,
             results=_results(training),
             training=dict(training),
             golden=GoldenRecord(tolerances=TOLERANCES, normalized=golden.normalized),
@@ -128,6 +131,8 @@ def write_bundle(
             sha256={name: sha256_of(folder / name) for name in (WEIGHTS, RECIPE, GOLDEN)},
         )
         replace_file(folder / MANIFEST, manifest.model_dump_json(indent=2))
+        # Not among the hashes: its author edits it.
+        replace_file(folder / CARD, card(manifest))
 
 
 def read_bundle(path: Path, catalogue: Catalogue) -> Bundle:

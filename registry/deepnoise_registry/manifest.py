@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from importlib.metadata import version
@@ -51,6 +52,7 @@ class Result(_Record):
     part: str = Field(description="wells that it was measured on: `validation`, `test`, …")
     stage: str = Field(description="of the predictions: `raw`, `group` or `assigned`")
     protocol: str = Field("", description="rules by which it was measured; empty where there are none")
+    screen: str = Field("", description="name of the screen that the wells are of; empty: that of training")
 
 
 class GoldenRecord(_Record):
@@ -111,6 +113,12 @@ class Manifest(_Record):
     def scored_classes(self) -> tuple[str, ...]:
         """The classes that are predicted: all but those of controls alone."""
         return self.classes[: len(self.classes) - len(self.control_classes)]
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that is said here but results: that of one model, whatever was measured of it."""
+        said = self.model_dump(mode="json", exclude={"results"}, exclude_unset=True)
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
     def temperature(self) -> float | None:

@@ -74,4 +74,7 @@ class DataOptions(Options):
     bad_images: BadImages = Field(
         "error", description="what a site does whose image cannot be read: error stops, skip leaves it out"
     )
+    licence: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$", max_length=100)] | None = Field(
+        None, description="licence of the images, as an SPDX word, which a bundle records; null where nobody said"
+    )
     split: SplitOptions = Field(SplitOptions(), description="train, validation and test")

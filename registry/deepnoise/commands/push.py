@@ -18,7 +18,11 @@ def run(
         bool, typer.Option("--private", help="Where the repository is made, make it private.")
     ] = False,
     licence: Annotated[
-        str | None, typer.Option("--license", help="Of the weights, such as apache-2.0; else the manifest's.")
+        str | None, typer.Option("--license", help="Of the weights, such as apache-2.0; must be said.")
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What deepnoise evaluate --out wrote of this bundle's predictions."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
 ) -> None:
@@ -36,6 +40,7 @@ def run(
         tag=tag,
         private=private,
         licence=licence,
+        results=results,
         dry_run=dry_run,
         observer=terminal,
     )

@@ -8,14 +8,28 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from deepnoise_registry.hub.reference import SCHEME, HubReference
-from deepnoise_registry.manifest import Manifest
+from deepnoise_registry.manifest import Manifest, Result
+from deepnoise_registry.measured import screen_name
 
 LIBRARY, TASK = "deepnoise", "image-classification"
 EVALUATION = ".eval_results/deepnoise.yaml"
 
 
-def card(manifest: Manifest, reference: HubReference, licence: str) -> str:
-    """The README of a bundle's repository, the same for the same bundle."""
+YOURS = "<!-- Write below this line: deepnoise push makes all above it anew, and keeps what stands here. -->"
+
+
+def card(
+    manifest: Manifest, reference: HubReference | None = None, licence: str | None = None, words: str = ""
+) -> str:
+    """The README of a bundle, the same for the same arguments.
+
+    Args:
+        manifest: of the bundle.
+        reference: where it is published; None before that.
+        licence: of the weights; None while nobody has said it.
+        words: of its author, which come last.
+    """
+    place = f"{SCHEME}{reference}" if reference else "path/of/this/bundle"
     return f"""---
 {_yaml(_front_matter(manifest, reference, licence))}---
 
@@ -28,14 +42,23 @@ A model of deepnoise ([DeepNoise](https://arxiv.org/abs/2209.05772) rebuilt from
 ```python
 import deepnoise as dn
 
-model = dn.load("{SCHEME}{reference}")
+model = dn.load("{place}")
 predictions = model.predict(dn.open_screen("plates"))
 ```
 
 ## What it is
 
+- licence of the weights: {licence or "not told yet; deepnoise push --license tells it"}
 {summary(manifest)}
-"""
+
+{YOURS}
+{words}"""
+
+
+def words_of_author(text: str) -> str | None:
+    """What an author wrote into a card, to be kept; None where the line is gone below which it stands."""
+    _, line, words = text.partition(f"{YOURS}\n")
+    return words if line else None
 
 
 def summary(manifest: Manifest) -> str:
@@ -51,7 +74,10 @@ def summary(manifest: Manifest) -> str:
         "licence of the training images": manifest.data_licence or "not told",
         "needs": ", ".join(sorted({f"{one.distribution} {one.version}" for one in manifest.requires})),
     }
-    rows = [f"| {metric} | {value:.4g} | {notes} |" for metric, value, notes in _results(manifest)]
+    rows = [
+        f"| {one.metric} | {one.value:.4g} | {_dataset(manifest, one)}, {_measured_on(one)} |"
+        for one in manifest.results
+    ]
     table = (
         ["", "| metric | value | measured on |", "|---|---|---|", *rows] if rows else ["- results: none recorded"]
     )
@@ -60,51 +86,48 @@ def summary(manifest: Manifest) -> str:
 
 def evaluation_results(manifest: Manifest) -> str:
     """The results as the Hub's newer form wants them, a list in YAML; empty without results."""
-    name = _dataset(manifest)
     entries = [
-        {"dataset": {"id": name, "task_id": task}, "value": value, "notes": notes}
-        for task, value, notes in _results(manifest)
+        {
+            "dataset": {"id": _dataset(manifest, one), "task_id": one.metric},
+            "value": one.value,
+            "notes": _measured_on(one),
+        }
+        for one in manifest.results
     ]
     return _yaml(entries) if entries else ""
 
 
-def _front_matter(manifest: Manifest, reference: HubReference, licence: str) -> dict[str, Any]:
+def _front_matter(manifest: Manifest, reference: HubReference | None, licence: str | None) -> dict[str, Any]:
     tags = [LIBRARY, "microscopy", "high-content-screening", f"channels-{len(manifest.channels)}"]
+    name = reference.repo.partition("/")[2] if reference else manifest.name
     results = [
         {
             "task": {"type": TASK},
-            "dataset": {"name": _dataset(manifest), "type": _dataset(manifest)},
-            "metrics": [{"type": task, "value": value, "name": notes}],
+            "dataset": {"name": _dataset(manifest, one), "type": _dataset(manifest, one)},
+            "metrics": [{"type": one.metric, "value": one.value, "name": _measured_on(one)}],
         }
-        for task, value, notes in _results(manifest)
+        for one in manifest.results
     ]
-    index = {"model-index": [{"name": reference.repo.partition("/")[2], "results": results}]} if results else {}
+    index = {"model-index": [{"name": name, "results": results}]} if results else {}
     return {
         "library_name": LIBRARY,
-        "license": licence,
+        **({"license": licence} if licence else {}),
         "pipeline_tag": TASK,
         "tags": tags,
-        **({"metrics": sorted({task for task, _, _ in _results(manifest)})} if results else {}),
+        **({"metrics": sorted({one.metric for one in manifest.results})} if results else {}),
         **index,
     }
 
 
-def _results(manifest: Manifest) -> list[tuple[str, float, str]]:
-    """Metric, value, and on what and by which rules it was measured."""
-    return [
-        (
-            one.metric,
-            one.value,
-            f"{one.part} wells, stage {one.stage}" + (f", protocol {one.protocol}" if one.protocol else ""),
-        )
-        for one in manifest.results
-    ]
+def _measured_on(result: Result) -> str:
+    """On which wells, of which stage and by which rules a result was measured."""
+    rules = f", protocol {result.protocol}" if result.protocol else ""
+    return f"{result.part} wells, stage {result.stage}{rules}"
 
 
-def _dataset(manifest: Manifest) -> str:
-    """What the training screen is called: the last part of where it was, never the path of somebody's disk."""
-    source = str(manifest.training.get("screen", {}).get("source", ""))
-    return source.replace("\\", "/").rstrip("/").rpartition("/")[2] or "unknown"
+def _dataset(manifest: Manifest, result: Result | None = None) -> str:
+    """What the screen of a result is called; that of training where there is no other."""
+    return (result and result.screen) or screen_name(str(manifest.training.get("screen", {}).get("source", "")))
 
 
 def _yaml(data: Any) -> str:

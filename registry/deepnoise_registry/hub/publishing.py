@@ -11,11 +11,12 @@ from deepnoise_core.contracts.errors import HubError, InputError, ModelError
 from deepnoise_core.data.files import sha256_of
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.hub.card import EVALUATION, card, evaluation_results
+from deepnoise_registry.hub.card import EVALUATION, YOURS, card, evaluation_results, words_of_author
 from deepnoise_registry.hub.reference import HubReference, parse_reference
 from deepnoise_registry.hub.settings import HubSettings, hub_settings, ready_for_upload
 from deepnoise_registry.hub.troubles import client_errors, hub_error, trouble_of
 from deepnoise_registry.manifest import CARD, MANIFEST, read_manifest
+from deepnoise_registry.measured import measured_results, with_results
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def push_bundle(
     tag: str | None = None,
     private: bool = False,
     licence: str | None = None,
+    results: Path | None = None,
     dry_run: bool = False,
     token: str | None = None,
     endpoint: str | None = None,
@@ -65,14 +67,16 @@ def push_bundle(
         catalogue: where components are found, since the bundle is verified first.
         tag: name for the commit, which must be free.
         private: whether a repository that is made is private.
-        licence: of the weights, such as `apache-2.0`; the manifest's `data_licence` where None.
+        licence: of the weights, such as `apache-2.0`; it must be said.
+        results: file of `deepnoise evaluate --out` on predictions by this very bundle, whose figures the
+            published manifest and card then tell; the bundle itself is left as it is.
         dry_run: say what would be sent, and ask nobody.
         token: of a user who may write; as the client finds one where None.
         endpoint: address of the Hub; `HF_ENDPOINT`, or the public one, where None.
         observer: is told what happens.
 
     Raises:
-        InputError: the reference names a revision, or no licence is known.
+        InputError: the reference names a revision, no licence is known, or the results are of another model.
         ModelError: the bundle does not verify.
         HubError: the Hub refuses, or the tag is taken.
     """
@@ -85,18 +89,29 @@ def push_bundle(
         ready_for_upload(settings)
     _require_verified(bundle, catalogue)
     manifest = read_manifest(bundle)
-    licence = licence or manifest.data_licence
+    images = f"; that of the images is {manifest.data_licence}" if manifest.data_licence else ""
     if not licence:
-        raise InputError(f"{bundle}: no licence is known; say --license, as in --license apache-2.0")
+        raise InputError(f"{bundle}: no licence is known; say --license, as in --license apache-2.0{images}")
+    observer = observer or Silent()
+    if _forbids_commerce(manifest.data_licence) and not _forbids_commerce(licence):
+        observer.note(
+            f"the images' licence, {manifest.data_licence}, forbids commercial use; make sure that weights which "
+            f"learned from them may be {licence}"
+        )
+    told = with_results(manifest, measured_results(results, manifest)) if results else manifest
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for file in (MANIFEST, *manifest.sha256):
             shutil.copyfile(bundle / file, folder / file)
+        if results:
+            written = told.model_dump_json(indent=2, exclude_unset=True)
+            (folder / MANIFEST).write_text(written, encoding="utf-8")
         if CARD not in manifest.sha256:
-            (folder / CARD).write_text(card(manifest, named, licence), encoding="utf-8")
-        if results := evaluation_results(manifest):
+            words = _words(bundle / CARD, observer)
+            (folder / CARD).write_text(card(told, named, licence, words), encoding="utf-8")
+        if entries := evaluation_results(told):
             (folder / EVALUATION).parent.mkdir()
-            (folder / EVALUATION).write_text(results, encoding="utf-8")
+            (folder / EVALUATION).write_text(entries, encoding="utf-8")
         files = tuple(
             Sent(file.relative_to(folder).as_posix(), file.stat().st_size, sha256_of(file))
             for file in sorted(folder.rglob("*"))
@@ -104,9 +119,7 @@ def push_bundle(
         )
         if dry_run:
             return Pushed(named, files)
-        commit, changed = _Target(asked.repo, settings, observer or Silent()).publish(
-            folder, tag, private=private
-        )
+        commit, changed = _Target(asked.repo, settings, observer).publish(folder, tag, private=private)
     return Pushed(named, files, commit, changed)
 
 
@@ -156,6 +169,23 @@ class _Target:
                     return None
                 raise
             return Path(file).parent.name
+
+
+def _forbids_commerce(licence: str | None) -> bool:
+    return "-nc" in (licence or "").lower()
+
+
+def _words(file: Path, observer: Observer) -> str:
+    """What the author wrote into the bundle's card; one without the line for it is replaced, which is told."""
+    try:
+        words = words_of_author(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read as text: {error}") from error
+    if words is None:
+        observer.note(f"{file}: lacks the line {YOURS!r}, so another card takes its place there")
+    return words or ""
 
 
 def _require_verified(bundle: Path, catalogue: Catalogue) -> None:

@@ -1,0 +1,112 @@
+"""Results of a bundle out of an evaluation of its predictions, and only of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from deepnoise_core.contracts.errors import InputError
+from deepnoise_registry.manifest import Manifest, Result
+
+LARGEST = 64 * 2**20
+"""Bytes that an evaluation may have; one of ten thousand plates has four million."""
+
+
+class _Stage(BaseModel):
+    accuracy: float | None
+    balanced: float | None
+    top: dict[int, float | None]
+
+
+class _Evaluation(BaseModel):
+    """What is read of the file that `deepnoise evaluate --out` writes of one folder."""
+
+    unit: str
+    protocol: str
+    part: str
+    screen: str
+    made_by: dict[str, str]
+    stages: dict[str, _Stage]
+
+
+class _Comparison(BaseModel):
+    """And of several."""
+
+    evaluations: dict[str, _Evaluation]
+
+
+def measured_results(file: Path, manifest: Manifest) -> tuple[Result, ...]:
+    """What an evaluation measured of a bundle: accuracy, balanced accuracy and top-k accuracy of each stage.
+
+    Args:
+        file: JSON that `deepnoise evaluate --out` wrote of one folder of predictions, or of several.
+        manifest: of the bundle.
+
+    Raises:
+        InputError: the file is no evaluation, or predictions of it were made by another model.
+    """
+    results: list[Result] = []
+    for name, one in _evaluations(file).items():
+        if one.made_by.get("model_sha256") != manifest.identity:
+            raise InputError(f"{file}: {_other(one, name, manifest)}; predict and evaluate with this very bundle")
+        for stage, found in one.stages.items():
+            figures = {"accuracy": found.accuracy, "balanced_accuracy": found.balanced}
+            figures |= {f"top_{k}_accuracy": share for k, share in found.top.items() if k > 1}
+            results += [
+                Result(
+                    metric=metric if one.unit == "well" else f"{metric}_of_{one.unit}s",
+                    value=value,
+                    part=one.part,
+                    stage=stage,
+                    protocol=one.protocol,
+                    screen=screen_name(one.screen),
+                )
+                for metric, value in figures.items()
+                if value is not None
+            ]
+    return tuple(results)
+
+
+def with_results(manifest: Manifest, results: tuple[Result, ...]) -> Manifest:
+    """A manifest that tells these results too; one that was measured again takes the place of the earlier."""
+    kept = {_what(one): one for one in (*manifest.results, *results)}
+    return manifest.model_copy(update={"results": tuple(kept.values())})
+
+
+def screen_name(source: str) -> str:
+    """What a screen is called: the last part of where it is, never the path of somebody's disk."""
+    return source.replace("\\", "/").rstrip("/").rpartition("/")[2] or "unknown"
+
+
+def _what(result: Result) -> tuple[str, ...]:
+    return result.metric, result.part, result.stage, result.protocol, result.screen
+
+
+def _evaluations(file: Path) -> dict[str, _Evaluation]:
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(LARGEST + 1)
+        if len(raw) > LARGEST:
+            raise InputError(f"{file}: is larger than {LARGEST:,} bytes, so it is no evaluation")
+        if b'"evaluations"' in raw:
+            return _Comparison.model_validate_json(raw).evaluations
+        return {"": _Evaluation.model_validate_json(raw)}
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the file"
+        raise InputError(
+            f"{file}: {field}: {first['msg']}; give what deepnoise evaluate --out wrote with this version"
+        ) from None
+
+
+def _other(found: _Evaluation, name: str, manifest: Manifest) -> str:
+    """By whom predictions were made, where not by the model of a manifest."""
+    whose = f"the predictions {name} were" if name else "its predictions were"
+    model, made = found.made_by.get("model", "somebody"), found.made_by.get("model_sha256")
+    if made is None:
+        return f"{whose} made by {model!r}, which is no single bundle"
+    this = f"{manifest.name!r} of {manifest.identity[:12]}"
+    return f"{whose} made by {model!r} of sha256 {made[:12]}, and this is {this}"
