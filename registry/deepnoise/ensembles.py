@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepnoise.model import Model, PartName, Unit, load_model, nothing_to_predict
 from deepnoise.pixels import with_pixels_read
 from deepnoise.preparation import whole_experiments
-from deepnoise.pulling import model_folder
+from deepnoise.pulling import lasting_reference, model_folder
 from deepnoise.series import RECORD, member_folders
 from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
@@ -258,7 +258,7 @@ def load_models(
     for path, weight in zip(paths, weights or [1.0] * len(paths), strict=True):
         place = model_folder(path, observer)
         folders = member_folders(place) if (place / RECORD).is_file() else [place]
-        members += [load_model(folder, catalogue) for folder in folders]
+        members += [load_model(folder, catalogue, lasting_reference(path, place)) for folder in folders]
         shares += [weight] * len(folders)
     return members[0] if len(members) == 1 else Ensemble(tuple(members), tuple(shares))
 

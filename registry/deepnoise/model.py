@@ -41,10 +41,12 @@ class Model:
     Attributes:
         bundle: recipe, classes, channels and network.
         catalogue: where normalizer and post-processors are found.
+        reference: word that always means this bundle, of one on the Hub or built in; empty of other folders.
     """
 
     bundle: Bundle
     catalogue: Catalogue
+    reference: str = ""
 
     @property
     def recipe(self) -> Recipe:
@@ -215,6 +217,7 @@ class Model:
         return {
             "model": bundle.manifest.name,
             "bundle": str(bundle.path.resolve()),
+            **({"reference": self.reference} if self.reference else {}),
             "model_sha256": bundle.manifest.identity,
             "manifest_sha256": sha256_of(bundle.path / MANIFEST),
             "weights_sha256": bundle.manifest.sha256[WEIGHTS],
@@ -247,13 +250,13 @@ def _unread(screen: Screen, wanted: NDArray[np.int64], read: NDArray[np.int64]) 
     return notes
 
 
-def load_model(path: str | Path, catalogue: Catalogue) -> Model:
-    """Load a run's folder or a bundle's folder.
+def load_model(path: str | Path, catalogue: Catalogue, reference: str = "") -> Model:
+    """Load a run's folder or a bundle's folder; the reference is one by which it can be found elsewhere.
 
     Raises:
         ModelError: the path is neither, or the bundle is not as it was written.
     """
-    return Model(read_bundle(bundle_folder(path), catalogue), catalogue)
+    return Model(read_bundle(bundle_folder(path), catalogue), catalogue, reference)
 
 
 def bundle_folder(model: str | Path) -> Path:

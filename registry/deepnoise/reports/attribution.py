@@ -18,6 +18,7 @@ from deepnoise.reports.section import unbroken
 from deepnoise.reports.well_images import Grade, WellImages, data_uri
 from deepnoise.reports.wells import Wells
 from deepnoise.saliency import ChannelSaliency, channel_saliency, heat_maps
+from deepnoise.whereabouts import bundle_again
 from deepnoise_core.contracts import Screen, Stage
 from deepnoise_core.engine.observation import Observer
 
@@ -31,12 +32,10 @@ def bundle_of(material: Material) -> tuple[Path | None, str]:
     provenance = material.provenance or {}
     if "members" in provenance:
         return None, "these are predictions of several models together"
-    if "bundle" not in provenance:
-        return None, "no network made these predictions"
-    bundle = Path(str(provenance["bundle"]))
-    if not (bundle / "recipe.yaml").is_file():
-        return None, "the model's folder is no longer there"
-    return (bundle, "") if material.screen is not None else (None, "the screen is not at hand")
+    bundle, why = bundle_again(provenance)
+    if bundle is not None and material.screen is None:
+        return None, "the screen is not at hand"
+    return bundle, why
 
 
 def occluded(

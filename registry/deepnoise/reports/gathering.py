@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepnoise.cards import CARD, read_card
 from deepnoise.evaluation import is_at_hand, judge, origin_of, predicted_screen, well_truth
 from deepnoise.series import RECORD as SERIES
+from deepnoise.whereabouts import bundle_again
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
 from deepnoise_core.data.prediction_table import RECORD as PREDICTIONS
@@ -115,9 +116,9 @@ def _of_predictions(path: Path, folder: Path, catalogue: Catalogue, screen: Scre
             notes.append(f"No accuracy is shown: {error}.")
         if not any(truth):
             truth = None
-    bundle = Path(str(next(iter(provenance.get("members", [provenance]))).get("bundle", "")))
-    alone = "members" not in provenance and (bundle.parent / CARD).is_file()
-    recipe, text, missing = _recipe(bundle / RECIPE, catalogue)
+    bundle, why = bundle_again(next(iter(provenance.get("members", [provenance]))))
+    run = bundle.parent if bundle and "members" not in provenance and (bundle.parent / CARD).is_file() else None
+    recipe, text, missing = _recipe(bundle / RECIPE, catalogue) if bundle else (None, "", [_no_recipe(why)])
     return Material(
         path=path,
         predictions=predictions,
@@ -125,7 +126,7 @@ def _of_predictions(path: Path, folder: Path, catalogue: Catalogue, screen: Scre
         screen=screen,
         truth=truth,
         evaluation=evaluation,
-        training=_training(bundle.parent) if alone else None,
+        training=_training(run) if run else None,
         recipe=recipe,
         recipe_text=text,
         notes=(*notes, *missing),
@@ -156,9 +157,13 @@ def _training(path: Path) -> Training:
 
 def _recipe(file: Path, catalogue: Catalogue) -> tuple[Recipe | None, str, list[str]]:
     if not file.is_file():
-        return None, "", ["The model's folder is no longer there, so its recipe cannot be shown."]
+        return None, "", [_no_recipe("the model's folder is no longer there")]
     text = file.read_text()
     try:
         return read_recipe(file, catalogue).recipe, text, []
     except InputError as error:
         return None, text, [f"The recipe is shown as it stands, without citations: {error}."]
+
+
+def _no_recipe(why: str) -> str:
+    return f"The recipe cannot be shown, since {why}."
