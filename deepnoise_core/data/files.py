@@ -78,6 +78,10 @@ def plain_disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise OutputError(f"the disk is full: {path} could not be written; free some space") from error
+        if error.errno == errno.EFBIG:
+            raise OutputError(
+                f"{path} cannot be written: the disk or ulimit -f allows no file so large"
+            ) from error
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
         raise

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepnoise_core.contracts.errors import HubError, InputError, ModelError
-from deepnoise_core.data.files import sha256_of
+from deepnoise_core.contracts.errors import InputError, ModelError
+from deepnoise_core.data.files import plain_disk_errors, sha256_of
+from deepnoise_core.data.names import some_of
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.hub.card import EVALUATION, YOURS, card, evaluation_results, words_of_author
 from deepnoise_registry.hub.reference import HubReference, parse_reference
-from deepnoise_registry.hub.settings import HubSettings, hub_settings, ready_for_upload
-from deepnoise_registry.hub.troubles import client_errors, hub_error, trouble_of
+from deepnoise_registry.hub.settings import hub_settings, ready_for_upload
+from deepnoise_registry.hub.target import Target
 from deepnoise_registry.manifest import CARD, MANIFEST, read_manifest
 from deepnoise_registry.measured import measured_results, with_results
 
@@ -87,6 +89,7 @@ def push_bundle(
     settings = hub_settings(endpoint=endpoint, token=token)
     if not dry_run:
         ready_for_upload(settings)
+    written = sha256_of(bundle / MANIFEST) if (bundle / MANIFEST).is_file() else ""
     _require_verified(bundle, catalogue)
     manifest = read_manifest(bundle)
     images = f"; that of the images is {manifest.data_licence}" if manifest.data_licence else ""
@@ -101,11 +104,9 @@ def push_bundle(
     told = with_results(manifest, measured_results(results, manifest)) if results else manifest
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file in (MANIFEST, *manifest.sha256):
-            shutil.copyfile(bundle / file, folder / file)
+        _copy_verified(bundle, folder, {MANIFEST: written, **manifest.sha256})
         if results:
-            written = told.model_dump_json(indent=2, exclude_unset=True)
-            (folder / MANIFEST).write_text(written, encoding="utf-8")
+            (folder / MANIFEST).write_text(told.model_dump_json(indent=2, exclude_unset=True), encoding="utf-8")
         if CARD not in manifest.sha256:
             words = _words(bundle / CARD, observer)
             (folder / CARD).write_text(card(told, named, licence, words), encoding="utf-8")
@@ -119,56 +120,26 @@ def push_bundle(
         )
         if dry_run:
             return Pushed(named, files)
-        commit, changed = _Target(asked.repo, settings, observer).publish(folder, tag, private=private)
+        commit, changed = Target(asked.repo, settings).publish(folder, tag, private=private)
     return Pushed(named, files, commit, changed)
 
 
-@dataclass(frozen=True)
-class _Target:
-    """One repository that is written to."""
-
-    repo: str
-    settings: HubSettings
-    observer: Observer
-
-    def publish(self, folder: Path, tag: str | None, *, private: bool) -> tuple[str, bool]:
-        """Upload, then tag; the commit that holds the bundle, and whether it is new."""
-        from huggingface_hub import create_repo, create_tag, upload_folder
-
-        token = self.settings.token
+def _copy_verified(bundle: Path, folder: Path, hashes: Mapping[str, str]) -> None:
+    """Copy files as they were verified; the copies are sent, since somebody may write to the bundle meanwhile."""
+    changed = []
+    for name, digest in hashes.items():
         try:
-            create_repo(self.repo, private=private, exist_ok=True, token=token)
-            tagged = self._commit_at(tag) if tag else None
-            before = self._commit_at("main")
-            message = f"deepnoise: {tag}" if tag else "deepnoise: a bundle"
-            commit: str = upload_folder(
-                repo_id=self.repo, folder_path=folder, commit_message=message, token=token
-            ).oid
-            if tagged is not None and tagged != commit:
-                raise HubError(
-                    f"{self.repo}: the tag {tag} is at commit {tagged[:12]} already, and this bundle is commit "
-                    f"{commit[:12]}; name another tag"
-                )
-            if tag and tagged is None:
-                create_tag(self.repo, tag=tag, revision=commit, token=token)
-        except client_errors() as error:
-            raise hub_error(error, trouble_of(error, self.settings), self.settings, self.repo) from error
-        return commit, commit != before
-
-    def _commit_at(self, revision: str) -> str | None:
-        """The commit of a branch or tag; None where there is none, or nothing in it."""
-        from huggingface_hub import hf_hub_download
-
-        with tempfile.TemporaryDirectory() as cache:
-            try:
-                file = hf_hub_download(
-                    self.repo, MANIFEST, revision=revision, cache_dir=cache, token=self.settings.token
-                )
-            except client_errors() as error:
-                if trouble_of(error, self.settings).code in {"EntryNotFound", "RevisionNotFound"}:
-                    return None
-                raise
-            return Path(file).parent.name
+            with plain_disk_errors(folder):
+                shutil.copyfile(bundle / name, folder / name)
+        except FileNotFoundError:
+            changed.append(name)
+        else:
+            changed += [] if sha256_of(folder / name) == digest else [name]
+    if changed:
+        raise ModelError(
+            f"{bundle}: {some_of(changed)} changed after the bundle was verified, so nothing was sent; push "
+            "again once nothing writes there"
+        )
 
 
 def _forbids_commerce(licence: str | None) -> bool:

@@ -12,7 +12,7 @@ from deepnoise_core.data.files import plain_disk_errors
 from deepnoise_registry.hub.settings import HubSettings
 
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 _LONGEST_WAIT = 60.0
 
 
@@ -48,10 +48,10 @@ class Trouble:
 
 
 def client_errors() -> tuple[type[BaseException], ...]:
-    """What calls of the client raise, whichever HTTP library is below it."""
+    """What calls of the client raise, whichever HTTP library is below it; uploads hide it in a RuntimeError."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    return (OSError, ValueError, *HfHubHTTPError.__bases__)
+    return (OSError, ValueError, RuntimeError, *HfHubHTTPError.__bases__)
 
 
 def trouble_of(error: BaseException, settings: HubSettings) -> Trouble:
@@ -107,6 +107,10 @@ def hub_error(
             return HubError(f"{what}: {place} knows no such token; set HF_TOKEN to one that it gave you")
         case Trouble(status=403):
             return HubError(f"{what}: {place} forbids it; your token (HF_TOKEN) lacks the right")
+        case Trouble(status=409):
+            return HubError(f"{what}: {place} has something else there (409), perhaps of this moment; try again")
+        case Trouble(status=413):
+            return HubError(f"{what}: {place} takes nothing so large (413); ask those who run it for its limits")
         case Trouble(passing=True):
             return HubUnreachableError(f"{what}: {place}: {trouble.summary}; try again later")
     if settings.offline:

@@ -35,10 +35,13 @@ def file_answer(store: Store, request: Request, shape: Shape, repo: str, revisio
         place = f"/api/resolve-cache/models/{repo}/{commit}/{quote(path)}"
         return Answer(307, {**headers, "Location": place})
     if shape == "host":
-        return Answer(
-            302, {**headers, "Location": f"{request.endpoint.replace('127.0.0.1', 'localhost')}/lfs/{entry.oid}"}
-        )
+        return Answer(302, {**headers, "Location": f"{host_of_files(request, shape)}/lfs/{entry.oid}"})
     return _bytes_answer(store, request, entry.oid, headers)
+
+
+def host_of_files(request: Request, shape: Shape) -> str:
+    """The address of the bytes of large files; the shape `host` calls this server by another name."""
+    return request.endpoint.replace("127.0.0.1", "localhost") if shape == "host" else request.endpoint
 
 
 def cached_file(store: Store, request: Request, repo: str, revision: str, path: str) -> Answer:

@@ -149,7 +149,7 @@ _ROUTES: tuple[tuple[str, str, Route], ...] = (
     (
         "POST",
         rf"/{_REPO}\.git/info/lfs/objects/batch",
-        lambda site, request, named: uploading.lfs_batch(site.store, request),
+        lambda site, request, named: uploading.lfs_batch(site.store, request, site.shape),
     ),
     (
         "PUT",

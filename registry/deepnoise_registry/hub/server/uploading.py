@@ -9,7 +9,7 @@ from typing import Any
 
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_registry.hub.server.answers import Answer, Refusal, Request, json_answer, json_object
-from deepnoise_registry.hub.server.downloading import front_matter
+from deepnoise_registry.hub.server.downloading import Shape, front_matter, host_of_files
 from deepnoise_registry.hub.server.store import Entry, Store, is_large
 from deepnoise_registry.safe_names import safe_name
 
@@ -57,15 +57,15 @@ def preupload(store: Store, request: Request, repo: str, revision: str) -> Answe
     return json_answer({"files": told})
 
 
-def lfs_batch(store: Store, request: Request) -> Answer:
-    """Where large files are to be put; those that are there already need no action."""
-    told = []
+def lfs_batch(store: Store, request: Request, shape: Shape) -> Answer:
+    """Where large files are to be put, on another host by that shape; those that are there need no action."""
+    told, place = [], host_of_files(request, shape)
     for one in request.json().get("objects", []):
         oid = str(one.get("oid", ""))
         if not _SHA256.fullmatch(oid):
             raise Refusal(422, f"{oid!r:.80} is no sha256")
         there = store.object(oid).is_file()
-        upload = {"upload": {"href": f"{request.endpoint}/lfs/{oid}"}}
+        upload = {"upload": {"href": f"{place}/lfs/{oid}"}}
         told.append({"oid": oid, "size": one.get("size", 0), **({} if there else {"actions": upload})})
     answer = json_answer({"transfer": "basic", "objects": told})
     return Answer(answer.status, {"Content-Type": "application/vnd.git-lfs+json"}, answer.body)
