@@ -1,10 +1,7 @@
 """The wheel holds every package, nothing else, and works where only the wheel is installed."""
 
 import json
-import os
 import subprocess
-import sys
-import sysconfig
 import tomllib
 import zipfile
 from collections.abc import Callable
@@ -92,42 +89,3 @@ def test_the_program_starts(alone: Run) -> None:
     find = "(program,) = importlib.metadata.entry_points(group='console_scripts', name='deepnoise')"
     code = f"import importlib.metadata, sys; {find}; sys.exit(program.load()(['--help']))"
     assert "Usage: deepnoise" in alone("-c", code).stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the working tree."""
-    out = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(ROOT)]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nis hatchling installed? pip install -e .[dev]"
-    (built,) = out.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
-def alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs Python in an environment that has the wheel, and of the rest third-party libraries only.
-
-    The libraries come from the environment at hand by a line in a `.pth` file. A `.pth` file that lies there is
-    not followed, so the editable install of this tree is out of sight.
-    """
-    home = tmp_path_factory.mktemp("alone")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home / "env")], check=True)
-    python = home / "env" / "bin" / "python"
-    site = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(home / "env")}))
-    zipfile.ZipFile(wheel).extractall(site)
-    libraries = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    (site / "libraries.pth").write_text("".join(f"{path}\n" for path in sorted(libraries)))
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "DEEPNOISE"))
-    }
-
-    def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [python, *arguments], cwd=home, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code, done.stderr
-        return done
-
-    return run
