@@ -6,16 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deepnoise.zoo import builtin_bundle
 from deepnoise_registry.hub.server.faults import Fault
 from deepnoise_registry.hub.server.local import LocalHub
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+SHIPPED = builtin_bundle("builtin:tiny")
 WEIGHTS = hashlib.shake_256(b"weights").digest(3 << 20)
 
 
@@ -38,55 +43,166 @@ def hub(tmp_path: Path) -> Iterator[LocalHub]:
         yield served
 
 
-def started(hub: LocalHub, home: Path, *words: object) -> subprocess.Popen[str]:
-    """A command that runs beside this test."""
-    environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_TOKEN": "hf_secret"}
-    environment |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1", "OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, "-m", "deepnoise", *map(str, words)]
-    return subprocess.Popen(
-        arguments,
-        env=environment,
+@dataclass(frozen=True)
+class Process:
+    """A command that runs beside the test.
+
+    Attributes:
+        pid: its process.
+        errors: what it writes beside data.
+    """
+
+    pid: int
+    errors: Path
+    parent: "Parent"
+
+    def wait(self) -> tuple[int, str]:
+        """Exit code, negative of a signal, and what it told."""
+        return int(self.parent.order(wait=self.pid)), self.errors.read_text()
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The process that forks commands."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    def start(
+        self, *words: object, environment: Mapping[str, str], user: int = 0, largest_file: int = 0
+    ) -> Process:
+        """A command; perhaps of another user, or one that may write no larger file, in bytes."""
+        descriptor, name = tempfile.mkstemp(dir=self.folder)
+        os.close(descriptor)
+        arguments = [str(word) for word in words]
+        pid = self.order(
+            start=arguments, environment=dict(environment), errors=name, user=user, largest_file=largest_file
+        )
+        return Process(int(pid), Path(name), self)
+
+    def order(self, **order: Any) -> str:
+        """Send one order; the answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{json.dumps(order)}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parent]:
+    """Forks commands into processes of their own."""
+    process = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("forked_commands.py")],
+        env={**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1"},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,
     )
+    with process:
+        yield Parent(process, tmp_path_factory.mktemp("told"))
+        assert process.stdin is not None
+        process.stdin.close()
 
 
-def test_two_processes_pull_at_once(hub: LocalHub, tmp_path: Path) -> None:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users reach too, which pytest's own they do not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def environment(hub: LocalHub, home: Path) -> dict[str, str]:
+    return {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_TOKEN": "hf_secret"}
+
+
+def test_two_processes_pull_at_once(hub: LocalHub, tmp_path: Path, parent: Parent) -> None:
     hub.faults.add(Fault("slow", path="model.safetensors", method="GET", pause=0.01))
-    outs = [tmp_path / "one", tmp_path / "two"]
-    both = [started(hub, tmp_path / "home", "pull", "org/name@v1", "--to", out) for out in outs]
+    outs, known = [tmp_path / "one", tmp_path / "two"], environment(hub, tmp_path / "home")
+    both = [parent.start("pull", "org/name@v1", "--to", out, environment=known) for out in outs]
     for process, out in zip(both, outs, strict=True):
-        _, told = process.communicate(timeout=100)
-        assert process.returncode == 0, told
+        code, told = process.wait()
+        assert code == 0, told
         assert (out / "model.safetensors").read_bytes() == WEIGHTS
 
 
-def test_killed_pull_leaves_nothing_and_the_next_is_clean(hub: LocalHub, tmp_path: Path) -> None:
+def test_killed_pull_leaves_nothing_and_the_next_is_clean(hub: LocalHub, tmp_path: Path, parent: Parent) -> None:
     hub.faults.add(Fault("slow", path="model.safetensors", method="GET", times=1, pause=1.0))
-    process = started(hub, tmp_path / "home", "pull", "org/name@v1", "--to", tmp_path / "out")
+    words, known = ("pull", "org/name@v1", "--to", tmp_path / "out"), environment(hub, tmp_path / "home")
+    process = parent.start(*words, environment=known)
     until = time.monotonic() + 60
     while not any("GET" in str(one) and "model.safetensors" in one.path for one in hub.requests):
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(0.01)
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    assert process.wait() == (-signal.SIGKILL, process.errors.read_text())
     assert not list(tmp_path.glob("out*"))
-    again = started(hub, tmp_path / "home", "pull", "org/name@v1", "--to", tmp_path / "out")
-    _, told = again.communicate(timeout=100)
-    assert again.returncode == 0, told
+    code, told = parent.start(*words, environment=known).wait()
+    assert code == 0, told
     assert "hf_secret" not in told
     assert (tmp_path / "out" / "model.safetensors").read_bytes() == WEIGHTS
 
 
-def test_refused_pull_is_one_line_and_exits_with_2(hub: LocalHub, tmp_path: Path) -> None:
-    process = started(hub, tmp_path / "home", "pull", "org/none")
-    _, told = process.communicate(timeout=100)
-    assert process.returncode == 2
-    assert told.startswith("deepnoise: org/none: there is no such repository at")
+def test_refused_pull_is_one_line_and_exits_with_2(
+    hub: LocalHub, tmp_path: Path, python: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    done = python("-m", "deepnoise", "pull", "org/none", environment=environment(hub, tmp_path / "home"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("deepnoise: org/none: there is no such repository at")
+    assert done.stderr.count("\n") == 1
+
+
+def test_full_disk_is_told_and_nothing_is_half_written(hub: LocalHub, tmp_path: Path, parent: Parent) -> None:
+    home, out = tmp_path / "home", tmp_path / "out"
+    words, known = ("pull", "org/name@v1", "--to", out), environment(hub, home)
+    code, told = parent.start(*words, environment=known, largest_file=1 << 20).wait()
+    assert code == 2, told
+    assert told.startswith(
+        f"deepnoise: {home / 'hub'} cannot be written: the disk or ulimit -f allows no file so"
+    )
+    assert told.endswith("; or set HF_HOME to another folder\n")
     assert told.count("\n") == 1
+    assert not list(tmp_path.glob("out*"))
+    assert not list(home.rglob("snapshots/*/model.safetensors"))
+    assert parent.start("pull", "org/name@v1", environment=known).wait()[0] == 0
+    code, told = parent.start(*words, environment=known, largest_file=1 << 20).wait()
+    assert code == 2, told
+    (*_, last) = told.splitlines()
+    assert last == f"deepnoise: {out} cannot be written: the disk or ulimit -f allows no file so large"
+    assert not list(tmp_path.glob("out*"))
+    code, told = parent.start(*words, environment=known).wait()
+    assert code == 0, told
+
+
+def test_cache_that_may_only_be_read_is_told_and_serves_what_it_has(
+    hub: LocalHub, open_folder: Path, parent: Parent
+) -> None:
+    home, known = open_folder / "home", environment(hub, open_folder / "home")
+    home.mkdir()
+    nobody = 0 if os.getuid() else 65534  # of whom root's folders are read alone
+
+    def pull_reading_alone() -> tuple[int, str]:
+        folders = [home, *(one for one in home.rglob("*") if one.is_dir())]
+        for folder in folders:
+            folder.chmod(0o555)
+        try:
+            return parent.start("pull", "org/name@v1", environment=known, user=nobody).wait()
+        finally:
+            for folder in folders:
+                folder.chmod(0o755)
+
+    code, told = pull_reading_alone()
+    assert code == 2, told
+    assert told == (
+        f"deepnoise: {home / 'hub'} cannot be written: Permission denied; or set HF_HOME to another folder\n"
+    )
+    assert list(home.iterdir()) == []
+    assert parent.start("pull", "org/name@v1", environment=known).wait()[0] == 0
+    hub.requests.clear()
+    code, told = pull_reading_alone()
+    assert code == 0, told
+    assert hub.requests == []
 
 
 @pytest.fixture
@@ -98,7 +214,7 @@ def here(hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loca
     return hub
 
 
-def test_models_are_listed(here: LocalHub, deepnoise: Run, tiny_run: Path) -> None:
+def test_models_are_listed(here: LocalHub, deepnoise: Run) -> None:
     card = b"---\nlibrary_name: deepnoise\ntags: [channels-6]\nlicense: mit\n---\n"
     here.site.page_size = 1
     for name in ("org/six", "org/seven", "other/six"):
@@ -108,7 +224,7 @@ def test_models_are_listed(here: LocalHub, deepnoise: Run, tiny_run: Path) -> No
     found = json.loads(deepnoise("models", "--hub", "--author", "other", "--json").stdout)
     assert [one["name"] for one in found] == ["hf-hub:other/six"]
     assert deepnoise("pull", "org/name").returncode == 0
-    found = json.loads(deepnoise("models", tiny_run, "--json").stdout)
+    found = json.loads(deepnoise("models", SHIPPED.parent, "--json").stdout)
     assert [one["where"] for one in found] == ["folder", "cache"]
     shown = deepnoise("model", "show", "hf-hub:org/name")
     assert "channels, by name: nuclei" in shown.stdout
@@ -132,9 +248,9 @@ def test_models_are_listed(here: LocalHub, deepnoise: Run, tiny_run: Path) -> No
     ],
 )
 def test_wrong_use_is_told(
-    here: LocalHub, tmp_path: Path, deepnoise: Run, tiny_run: Path, words: tuple[str, ...], told: str
+    here: LocalHub, tmp_path: Path, deepnoise: Run, words: tuple[str, ...], told: str
 ) -> None:
-    places = {"RUN": str(tiny_run), "NONE": str(tmp_path / "none"), "DIR": str(tmp_path / "served")}
+    places = {"RUN": str(SHIPPED), "NONE": str(tmp_path / "none"), "DIR": str(tmp_path / "served")}
     # Only a dry run, since a push sets up the client of this process for one endpoint.
     more = ("--dry-run",) if words[0] == "push" else ()
     done = deepnoise(*(places.get(word, word) for word in words), *more)

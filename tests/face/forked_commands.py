@@ -1,0 +1,63 @@
+"""Commands in processes of their own, forked from one with all imports done.
+
+Run as a program it reads orders, a line of JSON each, and answers `start` with a process id, `wait` with an exit
+code, negative where a signal ended it. A command may be of another `user`, or write no file above `largest_file`.
+"""
+
+import json
+import os
+import resource
+import sys
+from importlib import import_module
+from typing import Any
+
+NEEDED = (
+    "deepnoise.__main__",
+    "deepnoise.console",
+    "deepnoise_registry.hub.client",
+    "encodings.idna",
+    "huggingface_hub.file_download",
+    "rich.table",
+)
+
+
+def obey() -> None:
+    """Read orders until there are no more."""
+    for name in NEEDED:
+        import_module(name)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            _, status = os.waitpid(order["wait"], 0)
+            answer = os.waitstatus_to_exitcode(status)
+        else:
+            answer = os.fork()
+            if not answer:
+                become(order)
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
+
+
+def become(order: dict[str, Any]) -> None:
+    """Be the command of an order, and end."""
+    code = 70  # as of a defect, which leaves its traceback
+    try:
+        os.setsid()
+        os.dup2(os.open(order["errors"], os.O_WRONLY), 2)
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+        os.environ.update(order["environment"])
+        if order["largest_file"]:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"], resource.RLIM_INFINITY))
+        if order["user"]:
+            os.setgid(order["user"])
+            os.setuid(order["user"])
+        code = import_module("deepnoise.__main__").main(order["start"])
+    except BaseException:  # noqa: BLE001 - a process ends here, whatever happened
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    obey()
