@@ -134,8 +134,9 @@ class Repository:
         """
         if found == expected:
             return
-        blob = file.resolve()
-        for one in (file, blob):
+        blob, cache = file.resolve(), self.settings.cache.resolve()
+        # A link may lead anywhere, and what lies elsewhere is not ours to remove.
+        for one in (file, blob) if blob.is_relative_to(cache) else (file,):
             try:
                 one.unlink(missing_ok=True)
             except OSError as error:
