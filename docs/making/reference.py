@@ -43,6 +43,7 @@ from deepnoise_core.contracts import (
     statistics,
     training,
 )
+from deepnoise_core.testing.suites import laws_of
 from deepnoise_plugins.views.options import ViewOptions
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.discovery import discover
@@ -125,7 +126,17 @@ The whole of what plugins can add, in version {API} of the API: one hook a kind 
 commands. A plugin is a module behind an entry point of the group `deepnoise`. It says `DEEPNOISE_API =
 "{API}"`, and marks with `@hookimpl` the hooks that it implements. All of this is imported from
 `deepnoise_core.contracts`, or from its module `protocols`. Each kind has a [how-to](../howto/index.md) with an
-example that runs; its laws, which every component keeps, are in `deepnoise_core.testing`.
+example that runs, and [laws](laws.md), which every component keeps.
+"""
+
+LAWS_LEAD = f"""\
+# Laws
+
+{GENERATED}
+
+What a component of each kind is held to, by the suites in `deepnoise_core.testing`. A plugin's own tests run them
+with the marker `deepnoise`, and `deepnoise plugins check` runs them from outside. Basic ones are those that the
+engine needs to run a component at all; the others make its results believable.
 """
 
 COMPONENTS_LEAD = f"""\
@@ -151,6 +162,7 @@ where it was used wrongly or its input is at fault, which one message tells.
 def pages() -> dict[str, str]:
     """Path in docs/ → the text that it should have."""
     return {
+        "reference/laws.md": "\n".join(laws_page()),
         "reference/hooks.md": "\n".join(hooks_page()),
         "reference/components.md": "\n".join(components_page()),
         "reference/commands.md": "\n".join(commands_page()),
@@ -183,6 +195,18 @@ def signature_of(function: Any) -> str:
 def source_section(one: type) -> str:
     """A class as its source says it."""
     return f"### {one.__name__}\n\n{as_code(inspect.getsource(one))}"
+
+
+def laws_page() -> Iterator[str]:
+    """The laws of each kind."""
+    yield LAWS_LEAD
+    for kind in Kind:
+        basic = laws_of(kind, "basic")
+        rows = [
+            [f"`{law.__name__}`", "yes" if law in basic else "", " ".join((inspect.getdoc(law) or "").split())]
+            for law in laws_of(kind)
+        ]
+        yield f"## {kind.capitalize()}\n\n{table(['law', 'basic', 'what holds'], rows)}"
 
 
 def as_code(source: str) -> str:

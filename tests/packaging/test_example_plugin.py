@@ -62,16 +62,23 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]
 
 
 @pytest.fixture(scope="module")
-def trained(
+def work(
     with_example: Run, screen: Path, hub: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A run of a recipe that names the example's components, published as org/example at v1."""
-    folder = tmp_path_factory.mktemp("runs")
+    """A folder with a run of the recipe, published as org/example at v1, and predictions by run and by Hub."""
+    folder = tmp_path_factory.mktemp("work")
     (folder / "example.yaml").write_text(RECIPE)
-    train = ("train", folder / "example.yaml", "--screen", screen, "--out", folder / "run", "--device", "cpu")
-    push = ("push", folder / "run", "org/example", "--tag", "v1", "--license", "mit")
-    with_example(*commands(train, push), environment=hub)
-    return folder / "run"
+    given = ("--screen", screen, "--device", "cpu", "--out")
+    with_example(
+        *commands(
+            ("train", folder / "example.yaml", *given, folder / "run"),
+            ("push", folder / "run", "org/example", "--tag", "v1", "--license", "mit"),
+            ("predict", folder / "run", *given, folder / "by-run"),
+            ("predict", "hf-hub:org/example@v1", *given, folder / "by-hub"),
+        ),
+        environment=hub,
+    )
+    return folder
 
 
 def test_it_is_short() -> None:
@@ -84,13 +91,19 @@ def test_its_own_tests_pass(with_example: Run) -> None:
     assert "backbone stainwise" in done.stdout
 
 
-def test_a_bundle_names_it(trained: Path) -> None:
-    needs = json.loads((trained / "bundle" / "manifest.json").read_text())["requires"]
+def test_a_bundle_names_it(work: Path) -> None:
+    needs = json.loads((work / "run" / "bundle" / "manifest.json").read_text())["requires"]
     of_example = {need["name"] for need in needs if need["distribution"] == "deepnoise-plugin-example"}
     assert of_example == {"stainwise", "entropy-minimization", "doubt"}
 
 
-@pytest.mark.usefixtures("trained")
+def test_with_it_a_bundle_from_the_hub_predicts_as_the_run_does(work: Path) -> None:
+    by_hub, by_run = ((work / name / "scores.safetensors").read_bytes() for name in ("by-hub", "by-run"))
+    assert by_hub == by_run
+    assert "entropy" in pl.read_parquet_schema(work / "by-hub" / "predictions.parquet")
+
+
+@pytest.mark.usefixtures("work")
 def test_without_it_a_pulled_bundle_says_what_to_install(
     alone: Run, hub: Mapping[str, str], screen: Path, tmp_path: Path
 ) -> None:
@@ -101,18 +114,6 @@ def test_without_it_a_pulled_bundle_says_what_to_install(
     assert "pip install 'deepnoise-plugin-example==0.1.0'" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
-
-
-def test_with_it_a_bundle_from_the_hub_predicts_as_the_run_does(
-    with_example: Run, hub: Mapping[str, str], trained: Path, screen: Path, tmp_path: Path
-) -> None:
-    where = ("--screen", screen, "--device", "cpu", "--out")
-    remote = ("predict", "hf-hub:org/example@v1", *where, tmp_path / "remote")
-    local = ("predict", trained, *where, tmp_path / "local")
-    with_example(*commands(remote, local), environment=hub)
-    found, wanted = ((tmp_path / out / "scores.safetensors").read_bytes() for out in ("remote", "local"))
-    assert found == wanted
-    assert "entropy" in pl.read_parquet_schema(tmp_path / "remote" / "predictions.parquet")
 
 
 def commands(*lines: Sequence[object]) -> list[str]:

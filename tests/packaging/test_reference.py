@@ -31,7 +31,14 @@ def pages() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "page", ["recipes.md", "reference/commands.md", "reference/components.md", "reference/hooks.md"]
+    "page",
+    [
+        "recipes.md",
+        "reference/commands.md",
+        "reference/components.md",
+        "reference/hooks.md",
+        "reference/laws.md",
+    ],
 )
 def test_page_is_as_the_code_says(page: str, pages: dict[str, str]) -> None:
     assert (ROOT / "docs" / page).read_text() == pages[page], f"docs/{page} is out of date: make reference"
@@ -67,7 +74,16 @@ REMOTE = re.compile(
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built so that a warning about a link, an anchor or an image is an error."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--quiet",
+        "--site-dir",
+        folder,
+    ]
     done = subprocess.run(
         command,
         cwd=ROOT,
