@@ -12,6 +12,9 @@ from deepnoise_core.contracts.errors import PluginError
 
 Result = TypeVar("Result")
 
+_LONGEST_IMPORT = 60.0
+"""Seconds for which the end of the program waits for a library that is still being imported."""
+
 
 def within(seconds: float, work: Callable[[], Result], package: str) -> Result:
     """Do some work in a thread of its own, and wait for it no longer than this.
@@ -45,22 +48,24 @@ def within(seconds: float, work: Callable[[], Result], package: str) -> Result:
         return outcome.result(seconds)
     except TimeoutError:
         if not outcome.done():
-            _end(thread, package)
+            _leave(thread, package)
         raise
 
 
-def _end(thread: Thread, package: str) -> None:
+def _leave(thread: Thread, package: str) -> None:
     """Raise `SystemExit` in a thread that is late, so that it does not compete with us for the interpreter.
 
-    Where it is importing something of another package it is left alone: PyTorch, half imported, could not be
-    imported again by anybody.
+    Where it is importing something of another package it goes on: PyTorch, half imported, could not be imported
+    again by anybody, and crashes an interpreter that ends meanwhile.
     """
-    import ctypes
-
     frame = sys._current_frames().get(thread.ident or 0)
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
         if frame.f_code.co_name == "<module>" and module.partition(".")[0] != package:
+            # The program does not end before this one, since it is no daemon.
+            Thread(target=thread.join, args=(_LONGEST_IMPORT,), name=thread.name).start()
             return
         frame = frame.f_back
+    import ctypes
+
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))

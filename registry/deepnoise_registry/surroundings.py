@@ -21,7 +21,7 @@ class Surroundings:
     """
 
     def __init__(self) -> None:
-        self._before = {one.name: one.read() for one in _SETTINGS if one.module in sys.modules}
+        self._before = {one.name: one.read() for one in _SETTINGS if _is_imported(one.module)}
 
     def put_back(self) -> list[str]:
         """Put back what has changed since, and tell what it was.
@@ -30,7 +30,7 @@ class Surroundings:
         """
         changed = []
         for one in _SETTINGS:
-            if one.module not in sys.modules:
+            if not _is_imported(one.module):
                 continue
             if one.name not in self._before:
                 one.begin()
@@ -58,6 +58,12 @@ class _Setting:
     write: Callable[[Any], object]
     module: str = "sys"
     begin: Callable[[], object] = lambda: None
+
+
+def _is_imported(name: str) -> bool:
+    """Whether a module is imported to its end; a plugin that is late may be importing it still."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return spec is not None and not getattr(spec, "_initializing", False)
 
 
 def _library(name: str) -> Any:
