@@ -37,7 +37,7 @@ _OPTIONS = {
     Kind.AUGMENTATION: '"gain": 0.3',
     Kind.STRATEGY: '"weight": 1.0',
     Kind.POSTPROCESSOR: '"keep": 1',
-    Kind.READER: '"experiment": "pilot"',
+    Kind.READER: '"experiment": "e1"',
 }
 """An option of each that is not at its default, to be held to the laws too."""
 

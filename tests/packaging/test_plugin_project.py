@@ -2,11 +2,13 @@
 
 import importlib.metadata
 import json
-import os
+import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +18,9 @@ from deepnoise.__main__ import main
 from deepnoise.plugin_project import PREFIX, plugin_files, write_plugin
 from deepnoise_core.contracts import Component, Kind
 from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.testing.cases import cases_of
+from deepnoise_core.testing.plugins import plugin_named
+from deepnoise_core.testing.suites import laws_of
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.records import Discovery, Offer, PluginRecord
 
@@ -32,17 +37,6 @@ strategy: my-strategy
 postprocessors: [site-mean, my-postprocessor]
 train: {epochs: 1, batch_size: 8}
 """
-WAY = """
-import json, sys
-from pathlib import Path
-from deepnoise.__main__ import main
-from deepnoise_plugin_my_reader.example import write_example
-Path("screen").mkdir()
-write_example(Path("screen"))
-sys.exit(next((code for code in map(main, json.loads(sys.argv[1])) if code), 0))
-"""
-
-Python = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -56,29 +50,24 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Kind, Path]:
 
 
 @pytest.fixture(scope="module")
-def python(projects: Mapping[Kind, Path], tmp_path_factory: pytest.TempPathFactory) -> Python:
-    """Runs Python where all of them are on the path, with what pip would tell of them beside."""
-    site = tmp_path_factory.mktemp("site")
+def installed(projects: Mapping[Kind, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """All of them on the path, with what pip would tell of them beside, in an empty folder to work in."""
+    site, before = tmp_path_factory.mktemp("site"), set(sys.modules)
     for kind, project in projects.items():
+        shutil.copytree(project / "src", site, dirs_exist_ok=True)
         told = site / f"deepnoise_plugin_my_{kind}-0.1.0.dist-info"
         told.mkdir()
         (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project.name}\nVersion: 0.1.0\n")
         ((name, module),) = settings(project)["project"]["entry-points"]["deepnoise"].items()
         (told / "entry_points.txt").write_text(f"[deepnoise]\n{name} = {module}\n")
-    paths = os.pathsep.join(map(str, (site, *(project / "src" for project in projects.values()))))
-
-    def run(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-        return subprocess.run(
-            [sys.executable, *map(str, words)],
-            cwd=cwd,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(site)
+        patch.setenv("PYTHONPATH", str(site))
+        patch.setattr(sys, "dont_write_bytecode", True)
+        yield tmp_path_factory.mktemp("work")
+    for module in set(sys.modules) - before:
+        if module.startswith("deepnoise_plugin_my_"):
+            del sys.modules[module]
 
 
 def settings(project: Path) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
@@ -121,23 +110,28 @@ def test_bounds_follow_what_is_installed(installed: str, bounds: str, monkeypatc
     assert f'"deepnoise{bounds}"' in plugin_files("net", Kind.HEAD)["pyproject.toml"]
 
 
-def test_all_keep_every_law(projects: Mapping[Kind, Path], python: Python, tmp_path: Path) -> None:
-    tests = [project / "tests" for project in projects.values()]
-    options = ("-q", "-W", "error", "-p", "no:cacheprovider", "--import-mode=importlib", "--rootdir", tmp_path)
-    done = python("-m", "pytest", *options, *tests, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    for kind in Kind:
-        assert f"{kind} my-{kind}: " in done.stdout
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("kind", Kind)
+def test_its_tests_hold_it_to_every_law(kind: Kind, projects: Mapping[Kind, Path]) -> None:
+    tests = runpy.run_path(str(projects[kind] / "tests" / f"test_my_{kind}.py"))
+    tests["test_the_plugin_is_installed"]()
+    (marker,) = tests["test_laws"].pytestmark
+    cases = cases_of(plugin_named(*marker.args), **marker.kwargs)
+    assert len(cases) > 2 * len(laws_of(kind))
+    for case in cases:
+        tests["test_laws"](case)
 
 
-def test_one_recipe_uses_them_all(python: Python, tmp_path: Path) -> None:
-    (tmp_path / "all.yaml").write_text(RECIPE)
-    given = ["--screen", "screen", "--device", "cpu", "--out"]
-    way = [["train", "all.yaml", *given, "run"], ["predict", "run", *given, "predictions"]]
-    done = python("-c", WAY, json.dumps(way), cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert len(pl.read_parquet(tmp_path / "predictions" / "predictions.parquet")) == 16
-    needs = json.loads((tmp_path / "run" / "bundle" / "manifest.json").read_text())["requires"]
+def test_one_recipe_uses_them_all(installed: Path) -> None:
+    (installed / "all.yaml").write_text(RECIPE)
+    (installed / "screen").mkdir()
+    screen = import_module("deepnoise_plugin_my_reader.example").write_example(installed / "screen")
+    given = ["--screen", str(screen), "--device", "cpu", "--out"]
+    run, predictions = installed / "run", installed / "predictions"
+    assert main(["train", str(installed / "all.yaml"), *given, str(run)]) == 0
+    assert main(["predict", str(run), *given, str(predictions)]) == 0
+    assert len(pl.read_parquet(predictions / "predictions.parquet")) == 16
+    needs = json.loads((run / "bundle" / "manifest.json").read_text())["requires"]
     named = {need["name"] for need in needs if need["distribution"].startswith(PREFIX)}
     assert named == {f"my-{kind}" for kind in Kind if kind is not Kind.READER}
 
