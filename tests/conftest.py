@@ -1,7 +1,6 @@
 """Fixtures of every room."""
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,16 +21,3 @@ def shared() -> Callable[[str], Path]:
         return folder
 
     return find
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many laws of each kind were kept, since a suite that runs none is green too."""
-    kept = Counter(
-        kind
-        for report in terminalreporter.getreports("passed")
-        for name, kind in getattr(report, "user_properties", ())
-        if name == "law of" and report.when == "call"
-    )
-    if kept:
-        counts = ", ".join(f"{count} of {kind}" for kind, count in sorted(kept.items()))
-        terminalreporter.write_line(f"laws kept: {kept.total()} ({counts})")

@@ -12,11 +12,10 @@ from pydantic import ValidationError
 from deepnoise_core.contracts import Component, Kind, Options
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.data.names import did_you_mean
-from deepnoise_core.testing.plugins import Plugin, resolve
-from deepnoise_core.testing.suites import Level, laws_of, maker
-
-OptionSets = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Name of a component → further sets of options to hold it to the laws with."""
+from deepnoise_core.testing.offers import Offer
+from deepnoise_core.testing.offline import offline
+from deepnoise_core.testing.plugins import Plugin
+from deepnoise_core.testing.suites import Level, OptionSets, laws_of, laws_of_offers, maker
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,17 @@ class Case:
         words = ",".join(f"{key}={value}" for key, value in self.options.items())
         return f"{self.kind} {self.component}({words})" if words else f"{self.kind} {self.component}"
 
+    def run_offline(self) -> str | None:
+        """Run the law without a network."""
+        __tracebackhide__ = True
+        with offline():
+            return self.run()
+
     def __call__(self) -> str | None:
-        """Run the law; an AssertionError says which component broke which law, and how."""
+        """The same; an AssertionError says which component broke which law, and how."""
         __tracebackhide__ = True
         try:
-            return self.run()
+            return self.run_offline()
         except AssertionError as error:
             raise AssertionError(f"{self.subject} breaks {self.law}: {error}") from error
 
@@ -83,7 +88,7 @@ def cases_of(
         for kind, component in plugin.components
         if components is None or component.name in components
         for given in _option_sets(component, options.get(component.name, ()))
-        for case in _cases(kind, component, given, level)
+        for case in _cases(plugin, kind, component, given, level)
     ]
     if not cases:
         raise InputError(f"plugin {plugin.name!r} offers no component that has laws, so nothing was checked")
@@ -104,11 +109,14 @@ def _option_sets(component: Component, further: Sequence[Mapping[str, Any]]) -> 
     return [{}, *further]
 
 
-def _cases(kind: Kind, component: Component, given: Mapping[str, Any], level: Level) -> Iterator[Case]:
+def _cases(
+    plugin: Plugin, kind: Kind, component: Component, given: Mapping[str, Any], level: Level
+) -> Iterator[Case]:
     options = _validated(component, given)
-    make = maker(kind, lambda *args, **context: resolve(component.factory)(*args, **context), options)
-    for law in laws_of(kind, level):
-        yield Case(kind, component.name, given, law.__name__, partial(law, make))
+    offer, make = Offer(plugin, kind, component, options), maker(kind, component, options)
+    for laws, subject in ((laws_of_offers(level), offer), (laws_of(kind, level), make)):
+        for law in laws:
+            yield Case(kind, component.name, given, law.__name__, partial(law, subject))
 
 
 def _validated(component: Component, given: Mapping[str, Any]) -> Options:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from importlib import import_module
@@ -46,24 +45,29 @@ class Plugin:
         )
 
 
-def installed() -> Mapping[str, Plugin]:
+def installed() -> tuple[Plugin, ...]:
     """The plugins that are installed, by name; none is loaded yet."""
-    found = entry_points(group=GROUP)
-    return {one.name: Plugin(one) for one in sorted(found, key=lambda one: one.name)}
+    found = dict.fromkeys(entry_points(group=GROUP))
+    return tuple(Plugin(one) for one in sorted(found, key=lambda one: one.name))
 
 
 def plugin_named(name: str) -> Plugin:
     """An installed plugin.
 
     Raises:
-        InputError: none has this name; names those that there are.
+        InputError: none has this name, or several have; names those that there are.
     """
-    known = installed()
-    if name not in known:
-        raise InputError(
-            f"no plugin is named {name!r}{did_you_mean(name, known)}; installed: {', '.join(known) or 'none'}"
-        )
-    return known[name]
+    plugins = installed()
+    match [plugin for plugin in plugins if plugin.name == name]:
+        case [plugin]:
+            return plugin
+        case []:
+            known = list(dict.fromkeys(plugin.name for plugin in plugins))
+            there = f"{did_you_mean(name, known)}; installed: {', '.join(known) or 'none'}"
+            raise InputError(f"no plugin is named {name!r}{there}")
+        case rivals:
+            values = " and ".join(rival.entry_point.value for rival in rivals)
+            raise InputError(f"several plugins are named {name!r} ({values}); uninstall all but one")
 
 
 def resolve(import_string: str) -> Any:

@@ -1,12 +1,14 @@
-"""Small screens of random pixels."""
+"""Small screens of random pixels, and single images for examples of readers' layouts."""
 
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import polars as pl
+from PIL import Image
 
 from deepnoise_core.contracts import Role, Screen
 from deepnoise_core.data.sites import site_table
@@ -52,3 +54,9 @@ def random_screen(
         store=ArrayStore(pixels.astype(dtype)),
         source="random screen",
     )
+
+
+def write_picture(path: Path, seed: int = 0) -> None:
+    """Write random 8-bit grey pixels, 12 × 16, to a new PNG file; folders above it are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (12, 16), np.uint8)).save(path)

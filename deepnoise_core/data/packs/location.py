@@ -30,10 +30,10 @@ class Location:
         return None if is_url(self.name) else Path(self.name)
 
     def kvstore(self, key: str = "") -> Any:
-        """What tensorstore opens: the key-value store below a key."""
+        """What tensorstore opens: the key-value store below a key. It takes no `..` in a path."""
         if self.folder is None:
             return f"{self.name}/{key}"
-        return {"driver": "file", "path": f"{self.folder.absolute()}/{key}"}
+        return {"driver": "file", "path": f"{self.folder.resolve()}/{key}"}
 
     def read(self, key: str) -> bytes:
         """All bytes of one file.

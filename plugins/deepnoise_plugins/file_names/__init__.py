@@ -17,5 +17,6 @@ def deepnoise_readers() -> Iterable[Component]:
             summary="PNG or TIFF files named by a microscope: ImageXpress, Opera, Yokogawa, Cytation, ArrayScan",
             factory="deepnoise_plugins.file_names.reader:FileNamesReader",
             options=FileNamesOptions,
+            example="deepnoise_plugins.file_names.example:write_example",
         )
     ]

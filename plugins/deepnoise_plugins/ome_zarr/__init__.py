@@ -18,5 +18,6 @@ def deepnoise_readers() -> Iterable[Component]:
             factory="deepnoise_plugins.ome_zarr.reader:OmeZarrReader",
             options=OmeZarrOptions,
             reference="Moore et al., Histochemistry and Cell Biology 2023, doi:10.1007/s00418-023-02209-1",
+            example="deepnoise_plugins.ome_zarr.example:write_example",
         )
     ]

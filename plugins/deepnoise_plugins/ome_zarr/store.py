@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ class ZarrSites:
 def _open(image: SiteImage) -> Any:
     spec = {
         "driver": image.view.driver,
-        "kvstore": {"driver": "file", "path": image.array},
+        "kvstore": {"driver": "file", "path": str(Path(image.array).resolve())},  # takes no `..`
         "dtype": image.view.dtype,
     }
     return tensorstore.open(spec, open=True, read=True)

@@ -18,5 +18,6 @@ def deepnoise_readers() -> Iterable[Component]:
             factory="deepnoise_plugins.pack.reader:PackReader",
             options=PackReaderOptions,
             reference="https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html",
+            example="deepnoise_plugins.pack.example:write_example",
         )
     ]

@@ -18,5 +18,6 @@ def deepnoise_readers() -> Iterable[Component]:
             factory="deepnoise_plugins.rxrx1.reader:RxRx1Reader",
             options=RxRx1Options,
             reference="Sypetkowski et al., CVPR Workshops 2023, https://www.rxrx.ai/rxrx1",
+            example="deepnoise_plugins.rxrx1.example:write_example",
         )
     ]

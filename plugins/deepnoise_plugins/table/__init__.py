@@ -18,5 +18,6 @@ def deepnoise_readers() -> Iterable[Component]:
             factory="deepnoise_plugins.table.reader:TableReader",
             options=TableOptions,
             reference="Chandrasekaran et al., bioRxiv 2023, https://doi.org/10.1101/2023.03.23.534023 (JUMP)",
+            example="deepnoise_plugins.table.example:write_example",
         )
     ]
