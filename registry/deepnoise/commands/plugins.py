@@ -47,6 +47,40 @@ def show_plugin(
             print_table("Components", ["kind", "name", "what it is"], rows)
 
 
+@app.command("check", epilog="Example: deepnoise plugins check linear --level basic")
+def check_plugin(
+    name: Annotated[str, typer.Argument(help="Name of a plugin, as deepnoise plugins list tells.")],
+    level: Annotated[str, typer.Option(help="basic or strict: how much is asked.")] = "strict",
+    options: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of further options to check with, as in: my-head: [{width: 8}, {width: 9}]"),
+    ] = None,
+    limit: Annotated[float, typer.Option(min=1, help="Seconds that one component may take.")] = 600,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Hold all that a plugin offers to the laws of its kind, each component in a process of its own.
+
+    Exits with 1 where a law is broken, or the plugin does not load.
+    """
+    from deepnoise import plugin_checking as checking
+    from deepnoise.console import print_json
+    from deepnoise.listing import catalogue, plugins_named
+
+    asked, sets = checking.level_named(level), checking.read_options(options) if options else {}
+    found = [
+        checking.check_plugin(
+            plugin, asked, sets, limit, lambda result: None if json else typer.echo(str(result))
+        )
+        for plugin in plugins_named(catalogue(), name)
+    ]
+    if json:
+        print_json([one.as_dict() for one in found])
+    else:
+        for one in found:
+            typer.echo(str(one))
+    raise typer.Exit(0 if all(one.passed for one in found) else 1)
+
+
 @app.command("new", epilog="Example: deepnoise plugins new my-net --kind backbone")
 def new_plugin(
     name: Annotated[
