@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
-import polars as pl
 import torch
 from torch import Tensor
 
 from deepnoise.model import Model
 from deepnoise.program_formats import FORMATS
-from deepnoise_core.contracts import Kind, Role, Screen
+from deepnoise_core.contracts import Kind, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError
 from deepnoise_core.contracts.protocols import Arithmetic, Normalizer, PortableNormalizer
 from deepnoise_core.data.files import refuse_taken_file, replace_file
-from deepnoise_core.data.sites import site_table
 from deepnoise_core.data.statistics import site_statistics
-from deepnoise_core.data.stores import ArrayStore
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import DeviceName, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.program import Program
+from deepnoise_core.engine.weights import load_weights
 from deepnoise_registry.building import build
+from deepnoise_registry.golden import screen_of, seeded_pixels
+from deepnoise_registry.manifest import GOLDEN
 
 ProgramFormat = Literal["pt2", "onnx"]
 Pixels = Literal["uint8", "uint16"]
@@ -72,25 +73,30 @@ def export_model(
 ) -> Exported:
     """Write a model as one program from raw pixels and the statistics of normalization to logits and embeddings.
 
-    The finished file is run in memory, and compared with the model on batches of 1 and 3 images and, where height
-    and width are free, on another size. It is only written where all agree.
+    The finished file is run in memory, and compared with the model on batches of 1 and 3 images, where height and
+    width are free on another size, and for 8-bit images on the golden ones. It is only written where all agree.
 
     Args:
         model: is left as it is.
         out: file to write; must not exist yet.
         to: `pt2` or `onnx`.
         pixels: type of the program's images.
-        device: where a `pt2` program runs; an `onnx` program is checked on the CPU.
+        device: where a `pt2` program runs; `cpu` for `onnx`, which runs where its runtime puts it.
 
     Raises:
         ModelError: normalizer or batch norm need more than statistics of channels, PyTorch cannot export the
             network, or the program differs from the model.
-        InputError: the extra `onnx` is not installed.
+        InputError: the extra `onnx` is not installed, or the device is not there.
         OutputError: the file exists, or cannot be written.
     """
     refuse_taken_file(out, "a program")
     if out.suffix != f".{to}":
         raise InputError(f"{out}: name it {out.stem}.{to}, by which other programs know what it is")
+    if to == "onnx" and device != "cpu":
+        raise InputError(
+            f"--device {device}: an onnx program runs where its runtime puts it, and is checked on the CPU; "
+            "leave --device out"
+        )
     written = FORMATS[to]
     written.require()
     name, recipe = model.bundle.manifest.name, model.recipe
@@ -98,29 +104,27 @@ def export_model(
     if not isinstance(normalizer, PortableNormalizer):
         raise ModelError(
             f"{name}: normalizer {recipe.normalizer.name!r} needs more than statistics of channels, and cannot "
-            "be exported; predict with deepnoise"
+            "be exported; predict with deepnoise, or train with another, such as z-score"
         )
     if recipe.inference.batch_norm != "running":
         raise ModelError(
             f"{name}: inference.batch_norm: {recipe.inference.batch_norm} looks at whole plates, and cannot be "
-            "exported; predict with deepnoise"
+            "exported; predict with deepnoise, or train with inference.batch_norm=running"
         )
-    hardware = pick_hardware("cpu" if to == "onnx" else device, "fp32")
+    hardware = pick_hardware(device, "fp32")
     arithmetic = normalizer.arithmetic()
     network = hardware.placed(_apart(model.bundle.network))
     program = Program(network, arithmetic.module, recipe.data.image_size).eval()
-
-    def probe(count: int, size: tuple[int, int]) -> _Probe:
-        return _probe(model, program.network, normalizer, pixels, count, size)
-
-    height, width = model.bundle.manifest.image_shape
-    traced, free = _traced(program, probe(2, (height, width)).given, name)
-    interface = _interface(model, arithmetic, pixels, free_size=free)
-    content = written.content(traced, interface)
-    run = written.opened(content)
-    probes = [probe(1, (height, width)), probe(3, (height, width))]
-    probes += [probe(2, (height + 32, width + 64))] if free else []
-    difference = max(_difference(run(one.given), one.expected) for one in probes)
+    size, channels = model.bundle.manifest.image_shape, model.bundle.manifest.channels
+    example = screen_of(seeded_pixels(2, len(channels), size, pixels), channels, apart=True)
+    with _full_precision():
+        traced, free = _traced(program, _probe(model, network, normalizer, example).given, name)
+        interface = _interface(model, arithmetic, pixels, free_size=free)
+        content = written.content(traced, interface)
+        run = written.opened(content)
+        screens = _screens(model, pixels, size, free_size=free)
+        probes = (_probe(model, network, normalizer, screen) for screen in screens)
+        difference = max(_difference(run(one.given), one.expected) for one in probes)
     if not difference <= TOLERANCE:
         raise ModelError(
             f"{name}: the {to} program differs from the model by {difference:.1e} of its largest output, more "
@@ -144,6 +148,11 @@ def _one_of(word: str, option: str, words: Sequence[str]) -> str:
     if word not in words:
         raise InputError(f"{option}: {word!r} is none of {', '.join(words)}")
     return word
+
+
+def _full_precision() -> AbstractContextManager[None]:
+    """Without TF32, by which a GPU's convolutions of another order differ by more than `TOLERANCE`."""
+    return torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
 
 
 def _apart(network: Classifier) -> Classifier:
@@ -226,46 +235,39 @@ def _interface(model: Model, arithmetic: Arithmetic, pixels: Pixels, *, free_siz
     }
 
 
-def _probe(
-    model: Model,
-    network: Classifier,
-    normalizer: Normalizer,
-    pixels: Pixels,
-    count: int,
-    size: tuple[int, int],
-) -> _Probe:
-    """Seeded images, each on a plate of its own, and what the model says of them on deepnoise's own path."""
+def _screens(model: Model, pixels: Pixels, size: tuple[int, int], *, free_size: bool) -> Iterator[Screen]:
+    """What a program is compared on: batches of 1 and 3, another size, and the bundle's own golden images."""
+    manifest = model.bundle.manifest
+    shapes = [(1, size), (3, size)] + ([(2, (size[0] + 32, size[1] + 64))] if free_size else [])
+    for count, shape in shapes:
+        noise = seeded_pixels(count, len(manifest.channels), shape, pixels)
+        yield screen_of(noise, manifest.channels, apart=True)
+    if manifest.golden is not None and pixels == "uint8":
+        golden = load_weights(model.bundle.path / GOLDEN, manifest.sha256[GOLDEN])["pixels"].numpy()
+        if free_size or golden.shape[2:] == size:
+            yield screen_of(golden, manifest.channels)
+
+
+def _probe(model: Model, network: Classifier, normalizer: Normalizer, screen: Screen) -> _Probe:
+    """Images of a screen, and what the model says of them on deepnoise's own path."""
     assert isinstance(normalizer, PortableNormalizer)  # noqa: S101 - others were refused before
-    manifest, device = model.bundle.manifest, next(network.parameters()).device
-    screen = _random_sites(manifest.channels, pixels, count, size)
-    repeated = np.repeat(np.arange(count), _REFERENCE_SITES)
-    if normalizer.needs:
-        normalizer.fit(site_statistics(screen, measures=normalizer.needs).take(repeated))
-    rows, width = np.arange(count), len(manifest.conditions)
-    conditions = np.eye(width, dtype=np.float32)[rows % width] if width else None
+    rows, width, device = np.arange(len(screen)), network.num_conditions, next(network.parameters()).device
     fitted = rows * _REFERENCE_SITES
+    if normalizer.needs:
+        repeated = np.repeat(rows, _REFERENCE_SITES)
+        normalizer.fit(site_statistics(screen, measures=normalizer.needs).take(repeated))
+    conditions = np.eye(width, dtype=np.float32)[rows % width] if width else None
     raw = screen.store.read(rows)
     inputs = Inputs(screen.store, normalizer, device, model.recipe.data.image_size, fitted, conditions)
     with torch.inference_mode():
         view = inputs.clean(raw, rows)
         embeddings = network.embed(view.images)
         expected = network.score(embeddings, view.condition), embeddings
-    wide = raw if pixels == "uint8" else raw.astype(np.int32)
+    wide = raw if raw.dtype == np.uint8 else raw.astype(np.int32)
     statistics = normalizer.statistics_of(torch.from_numpy(wide), torch.from_numpy(fitted))
     given = [torch.from_numpy(raw), *map(torch.from_numpy, statistics)]
     given += [torch.from_numpy(conditions)] if conditions is not None else []
     return _Probe(tuple(one.to(device) for one in given), expected)
-
-
-def _random_sites(channels: tuple[str, ...], pixels: Pixels, count: int, size: tuple[int, int]) -> Screen:
-    """Noise whose level and contrast differ by site and channel, as those of plates do; all are controls."""
-    generator = np.random.default_rng(0)
-    low, span = generator.uniform(0.05, 0.3, (2, count, len(channels), 1, 1)) * np.iinfo(pixels).max
-    noise = generator.random((count, len(channels), *size))
-    table = {"experiment": [f"E{site}" for site in range(count)], "plate": "1", "well": "B02", "site": 1}
-    frame = pl.DataFrame({**table, "cell_type": table["experiment"], "role": Role.NEGATIVE_CONTROL.value})
-    store = ArrayStore((low + span * noise).astype(pixels))
-    return Screen(site_table(frame, "probe"), channels, store, source="probe")
 
 
 def _difference(made: Sequence[Tensor], expected: Sequence[Tensor]) -> float:

@@ -19,7 +19,8 @@ from deepnoise_core.engine.weights import load_weights
 from deepnoise_registry.bundles import Bundle, read_bundle, recipe_of
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.golden import difference, normalized_pixels, outputs_of, require_golden
-from deepnoise_registry.manifest import CARD, GOLDEN, MANIFEST, Manifest, read_manifest
+from deepnoise_registry.manifest import CARD, GOLDEN, MANIFEST, RECIPE, Manifest, read_manifest
+from deepnoise_registry.recipes.document import LARGEST
 from deepnoise_registry.requirements import require_plugins
 from deepnoise_registry.third_party import blaming
 
@@ -202,6 +203,8 @@ def _file_fault(file: Path, digest: str) -> str:
     if not file.is_file():
         return "missing; copy the bundle again"
     try:
+        if file.name == RECIPE and file.stat().st_size > LARGEST:
+            return f"is larger than {LARGEST:,} bytes, so it is no recipe"
         return "" if sha256_of(file) == digest else "differs from the manifest (sha256); copy the bundle again"
     except OSError as error:
         return f"cannot be read: {error.strerror}"

@@ -78,6 +78,7 @@ def test_a_bundle_is_complete_and_verifies(tiny_run: Path) -> None:
         "part": "validation",
         "stage": "raw",
         "protocol": "",
+        "screen": "",
     }
     assert said["data_licence"] is None
     assert sorted(said["sha256"]) == ["golden.safetensors", "model.safetensors", "recipe.yaml"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_tensors
 
 import deepnoise as dn
 from deepnoise.api import installed
@@ -17,7 +18,11 @@ from deepnoise.saliency import channel_saliency
 from deepnoise.training import resume_run
 from deepnoise_core.contracts import Kind, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.contracts.plan import Precision
+from deepnoise_core.engine.devices import pick_hardware
 from deepnoise_core.engine.observation import Silent
+from deepnoise_registry.bundles import read_bundle
+from deepnoise_registry.golden import TOLERANCES, difference, outputs_of
 from deepnoise_registry.recipes.recipe import Recipe
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -114,3 +119,29 @@ def test_an_interrupted_run_resumes_on_the_gpu(run: Path, screen: Screen, tmp_pa
     resumed = resume_run(out, None, installed(), device="cuda").path
     assert stored is not None
     np.testing.assert_allclose(losses(resumed), losses(run), rtol=0.02)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_golden_tensors_are_met_in_every_precision(
+    run: Path, precision: Precision, record_property: Callable[[str, object], None]
+) -> None:
+    golden = load_tensors(run / "bundle" / "golden.safetensors")
+    network = read_bundle(run / "bundle", installed()).network
+    for name, found in outputs_of(network, golden, pick_hardware("cuda", precision)).items():
+        share = difference(found, golden[name])
+        record_property(f"{precision} {name}", f"{share:.1e}")
+        assert share <= TOLERANCES["cuda"][precision]
+
+
+def test_a_bundle_verifies_on_the_gpu(run: Path) -> None:
+    found = dn.verify(run, device="cuda")
+    assert found.ok, found
+
+
+def test_a_program_for_the_gpu_says_what_the_model_says(run: Path, tmp_path: Path) -> None:
+    made = dn.export(run, tmp_path / "model.pt2", to="pt2", device="cuda")
+    assert made.difference <= 1e-5
+    program = torch.export.load(made.path).module()
+    shape, centre = (2, 6, 32, 32), torch.full((2, 6), 100.0, dtype=torch.float64, device="cuda")
+    logits, _ = program(torch.zeros(shape, dtype=torch.uint8, device="cuda"), centre, centre)
+    assert logits.is_cuda

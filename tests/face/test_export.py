@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 import deepnoise as dn
 from deepnoise import exporting
+from deepnoise.api import installed
 from deepnoise.model import Model
-from deepnoise.program_formats import METADATA
+from deepnoise.program_formats import FORMATS, METADATA
 from deepnoise_core.contracts.errors import InputError, ModelError
+from deepnoise_registry.bundles import write_bundle
 
 Deepnoise = Callable[..., CompletedProcess[str]]
 Run = Callable[[Sequence[NDArray[Any]]], Sequence[NDArray[Any]]]
@@ -83,10 +85,58 @@ def test_a_program_says_what_the_model_says(
         np.testing.assert_allclose(embeddings, expected.embeddings[at], atol=5e-5)
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose head is told the cell type, and whose network resizes; its weights are random."""
+    folder = tmp_path_factory.mktemp("told") / "bundle"
+    screen = dn.simulate("tiny")
+    recipe = dn.load_recipe("tiny", sets=["data.condition=cell_type", "data.image_size=24", "normalizer=robust"])
+    made = dn.compose(recipe, screen)
+    training = {"split": {"unit": "experiment", "train": [], "validation": []}, "transductive": []}
+    write_bundle(folder, made, made.student.state_dict(), training, installed())
+    return folder
+
+
+def test_a_network_of_16_bits_that_is_told_the_cell_type(told: Path, tmp_path: Path) -> None:
+    model, file = dn.load(told), tmp_path / "model.pt2"
+    made = dn.export(told, file, to="pt2", pixels="uint16")
+    assert [one["name"] for one in made.interface["inputs"]] == ["pixels", "centre", "spread", "condition"]
+    assert isinstance(model, Model)
+    run, _ = read_pt2(file)
+    pixels = np.random.default_rng(0).integers(0, 60_000, (3, 6, 40, 48)).astype(np.uint16)
+    centre = np.median(pixels, axis=(2, 3)).astype(np.float64)
+    spread = np.full_like(centre, 12_345.6)
+    wide = torch.from_numpy((pixels.astype(np.float64) - centre[..., None, None]) / spread[..., None, None])
+    images = torch.nn.functional.interpolate(wide.float(), (24, 24), mode="bilinear", antialias=True)
+    scores = []
+    for condition in (np.ones((3, 1), dtype=np.float32), np.zeros((3, 1), dtype=np.float32)):
+        logits, embeddings = run([pixels, centre, spread, condition])
+        with torch.inference_mode():
+            features = model.bundle.network.embed(images)
+            expected = model.bundle.network.score(features, torch.from_numpy(condition))
+        np.testing.assert_allclose(embeddings, features.numpy(), atol=2e-5)
+        np.testing.assert_allclose(logits, expected.numpy(), atol=2e-5)
+        scores.append(logits)
+    assert np.abs(scores[0] - scores[1]).max() > 1e-3
+
+
 def test_a_program_that_differs_is_not_written(
     tiny_run: Path, tmp_path: Path, deepnoise: Deepnoise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
+    made: list[torch.nn.Module] = []
+
+    def untraced(program: torch.nn.Module, *_: object) -> tuple[None, bool]:
+        made.append(program)
+        return None, False
+
+    def eager(given: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
+        with torch.inference_mode():
+            outputs: Sequence[torch.Tensor] = made[0](*given)
+        return outputs
+
+    monkeypatch.setattr(exporting, "_traced", untraced)
+    monkeypatch.setitem(FORMATS, "pt2", FORMATS["pt2"]._replace(content=lambda *_: b"", opened=lambda _: eager))
     done = deepnoise("export", tiny_run, "--to", "pt2", "-o", tmp_path / "model.pt2")
     assert done.returncode == 2
     assert "differs from the model by" in done.stderr
@@ -104,14 +154,17 @@ def test_what_cannot_be_exported_is_said_before_any_work(
         (tiny_run, "--to", "pt2", "-o", taken): "already exists",
         (tiny_run, "--to", "onnx", "-o", out): "name it model.onnx",
         (tmp_path / "none", "--to", "pt2", "-o", out): "there is no such run or bundle",
+        (tiny_run, "--to", "onnx", "-o", tmp_path / "a.onnx", "--device", "auto"): "leave --device out",
+        (tiny_run, "--to", "pt2", "-o", out, "--device", "gpu"): "no device is called 'gpu'",
+        (tiny_run, "--to", "pt2", "-o", out, "--device", "mps"): "device mps is not available to PyTorch",
     }.items():
         done = deepnoise("export", *words)
         assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     model = dn.load(tiny_run)
     assert isinstance(model, Model)
     for sets, message in {
-        "normalizer=flat-field": "needs more than statistics of channels",
-        "inference.batch_norm=plate": "looks at whole plates",
+        "normalizer=flat-field": "needs more than statistics of channels.* train with another, such as z-score",
+        "inference.batch_norm=plate": r"looks at whole plates.* train with inference\.batch_norm=running",
     }.items():
         other = replace(model, bundle=replace(model.bundle, recipe=dn.load_recipe("tiny", sets=[sets])))
         with pytest.raises(ModelError, match=message):

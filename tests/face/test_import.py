@@ -2,8 +2,10 @@
 
 import io
 import pickle
+import subprocess
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -16,6 +18,7 @@ from torch import Tensor
 import deepnoise as dn
 from deepnoise.model import Model
 from deepnoise_core.contracts.errors import ModelError
+from deepnoise_core.engine import checkpoint_reading
 from deepnoise_core.engine.checkpoint_reading import read_checkpoint
 
 Deepnoise = Callable[..., CompletedProcess[str]]
@@ -42,6 +45,29 @@ def prefixed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {f"module.{name}": tensor for name, tensor in state.items()}
 
 
+@contextmanager
+def in_this_process() -> Iterator[None]:
+    """Checkpoints are read here, without the seconds that a process of their own takes to import PyTorch."""
+
+    def run(command: Sequence[str], **_: object) -> CompletedProcess[str]:
+        told = io.StringIO()
+        with redirect_stdout(told):
+            code = checkpoint_reading.main(*command[-2:])
+        return CompletedProcess(command, code, told.getvalue(), "")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint_reading, "_limit_memory", lambda _: None)
+        patch.setattr(subprocess, "run", run)
+        yield
+
+
+@pytest.fixture
+def here() -> Iterator[None]:
+    """All checkpoints of a test are read in this process."""
+    with in_this_process():
+        yield
+
+
 @pytest.fixture
 def words(tmp_path: Path) -> Words:
     """The words of an import whose map selects a key."""
@@ -60,6 +86,7 @@ def words(tmp_path: Path) -> Words:
     return made
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("model", "select", "wrapped"),
     [
@@ -97,6 +124,7 @@ def test_a_timm_checkpoint_becomes_a_bundle(
         torch.testing.assert_close(loaded.bundle.network(images), original(images))
 
 
+@pytest.mark.usefixtures("here")
 def test_every_tensor_that_does_not_fit_is_named(words: Words, tmp_path: Path, deepnoise: Deepnoise) -> None:
     state = network("test_resnet").state_dict()
     state["ema.decay"] = torch.ones(1)
@@ -116,6 +144,7 @@ def test_every_tensor_that_does_not_fit_is_named(words: Words, tmp_path: Path, d
     assert not (tmp_path / "bundle").exists()
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
@@ -155,9 +184,19 @@ def test_code_in_a_checkpoint_never_runs(tmp_path: Path) -> None:
     for name, write in writers.items():
         file = tmp_path / f"{name}.pth"
         write(file)
-        with pytest.raises(ModelError, match="could run code"):
+        with in_this_process(), pytest.raises(ModelError, match="could run code"):
             read_checkpoint(file)
     assert not mark.exists()
+
+
+def test_a_process_of_its_own_reads_and_refuses(tmp_path: Path) -> None:
+    file, weights = tmp_path / "file.pth", {"a": torch.arange(3.0)}
+    torch.save({"net": weights}, file)
+    torch.testing.assert_close(read_checkpoint(file), {"net.a": weights["a"]})
+    torch.save({"weights": Malicious(tmp_path / "it-ran")}, file)
+    with pytest.raises(ModelError, match="could run code"):
+        read_checkpoint(file)
+    assert not (tmp_path / "it-ran").exists()
 
 
 def test_what_is_no_whole_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -174,12 +213,12 @@ def test_what_is_no_whole_checkpoint_is_refused(tmp_path: Path) -> None:
     }.items():
         file = tmp_path / name
         file.write_bytes(content)
-        with pytest.raises(ModelError, match=rf"{name}: is no (whole )?PyTorch checkpoint"):
+        with in_this_process(), pytest.raises(ModelError, match=rf"{name}: is no (whole )?PyTorch checkpoint"):
             read_checkpoint(file)
     with pytest.raises(ModelError, match="there is no such checkpoint"):
         read_checkpoint(tmp_path / "none")
     torch.save({"epoch": 3}, tmp_path / "none.pth")
-    with pytest.raises(ModelError, match="holds no tensor"):
+    with in_this_process(), pytest.raises(ModelError, match="holds no tensor"):
         read_checkpoint(tmp_path / "none.pth")
     torch.save({"a": torch.zeros(1).expand(2**31, 16)}, tmp_path / "large.pth")
     with pytest.raises(ModelError, match="far more memory than its size"):
