@@ -106,8 +106,8 @@ def change_all() -> None:
     del os.environ["PATH"]
     sys.path.insert(0, "/nowhere")
     sys.setrecursionlimit(5000)
-    sys.excepthook = print  # type: ignore[assignment]
-    sys.stderr = sys.__stdout__  # type: ignore[assignment]
+    sys.excepthook = print
+    sys.stderr = sys.__stdout__
     logging.disable(logging.CRITICAL)
     logging.getLogger().addHandler(logging.NullHandler())
 
@@ -116,7 +116,7 @@ def everything() -> list[object]:
     """What `change_all` changes, as far as it can be compared."""
     return [
         random.getstate(),
-        np.random.get_state()[1].tobytes(),  # type: ignore[index, union-attr]  # noqa: NPY002
+        np.random.get_state()[1].tobytes(),  # type: ignore[index]  # noqa: NPY002
         torch.get_rng_state().tolist(),
         torch.get_default_dtype(),
         torch.get_num_threads(),
@@ -147,10 +147,10 @@ def test_a_library_that_a_plugin_imports_first_is_as_it_begins(monkeypatch: pyte
         surroundings = Surroundings()
     torch.set_default_dtype(torch.float64)
     np.random.seed(1)  # noqa: NPY002 - the state of everybody
-    seeded = np.random.get_state()[1].tobytes()  # type: ignore[index, union-attr]  # noqa: NPY002
+    seeded = np.random.get_state()[1].tobytes()  # type: ignore[index]  # noqa: NPY002
     assert surroundings.put_back() == []
     assert torch.get_default_dtype() == torch.float32
-    assert np.random.get_state()[1].tobytes() != seeded  # type: ignore[index, union-attr]  # noqa: NPY002
+    assert np.random.get_state()[1].tobytes() != seeded  # type: ignore[index]  # noqa: NPY002
 
 
 API_FAULTS = {
@@ -159,7 +159,7 @@ API_FAULTS = {
     "'1.0.0'": "must be text",
     "None": "",
     "'1.0'": "",
-    "'1.1'": "written for API 1.1 of deepnoise, and deepnoise .* offers 1.0; try: pip install --upgrade deepnoise a",
+    "'1.1'": "written for API 1.1 of deepnoise, and deepnoise .* offers 1.0; try: pip install --upgrade d",
     "'0.9'": "written for API 0.9",
     "'2.0'": "written for API 2.0",
 }
