@@ -15,7 +15,7 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo docs reference test test-hub-versions coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment clean
+.PHONY: help demo docs reference test test-hub-versions test-plugins coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment bench-plugins clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -30,6 +30,9 @@ test: lint ## everything that must hold: lint, then all tests
 
 test-hub-versions: $(READY) ## push, list, pull, verify and predict with three major versions of the Hub's client
 	$(PY) tests/face/hub_versions.py .venv/hub-clients
+
+test-plugins: $(READY) ## write, install, test and train a new plugin of every kind, each in an environment of its own; minutes
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -s tests/packaging/new_plugins.py
 
 coverage: $(READY) ## all tests once more, to see which lines none of them runs; that takes nearly twice as long
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --hypothesis-profile=ci --cov --cov-report=term
@@ -62,6 +65,9 @@ bench-disentanglement: $(READY) ## signal and noise of all of RxRx1, and retriev
 
 bench-assignment: $(READY) ## plate-balanced assignment on RxRx1's layout: accuracy, arrangements, soft, speed; minutes
 	$(PY) benchmarks/assignment.py
+
+bench-plugins: $(READY) ## how much longer a command takes to start with 50 plugins installed, in a minute
+	$(PY) benchmarks/plugins.py
 
 docs: reference ## the site, with links, anchors and images checked; writes ./site
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet

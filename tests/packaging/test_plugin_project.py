@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -70,7 +71,7 @@ def installed(projects: Mapping[Kind, Path], tmp_path_factory: pytest.TempPathFa
             del sys.modules[module]
 
 
-def settings(project: Path) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
+def settings(project: Path) -> dict[str, Any]:
     return tomllib.loads((project / "pyproject.toml").read_text())
 
 
@@ -79,7 +80,15 @@ def test_sources_are_tidy_whatever_the_name(command: str, tmp_path: Path) -> Non
     for kind in Kind:
         for name in ("a", LONGEST):
             write_plugin(name, kind, tmp_path / kind / name, Catalogue(Discovery(())))
-    words = [sys.executable, "-m", "ruff", *command.split(), "--no-cache", "--config", ROOT / "pyproject.toml"]
+    words = [
+        sys.executable,
+        "-m",
+        "ruff",
+        *command.split(),
+        "--no-cache",
+        "--config",
+        str(ROOT / "pyproject.toml"),
+    ]
     if command == "check":
         words += ["--extend-per-file-ignores", "**/tests/**:S"]
     done = subprocess.run([*words, "."], cwd=tmp_path, capture_output=True, text=True, check=False)
