@@ -58,14 +58,18 @@ def _leave(thread: Thread, package: str) -> None:
     Where it is importing something of another package it goes on: PyTorch, half imported, could not be imported
     again by anybody, and crashes an interpreter that ends meanwhile.
     """
-    frame = sys._current_frames().get(thread.ident or 0)
+    frame, within_package = sys._current_frames().get(thread.ident or 0), False
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if frame.f_code.co_name == "<module>" and module.partition(".")[0] != package:
+        owner = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        within_package |= owner == package
+        if frame.f_code.co_name == "<module>" and owner != package:
             # The program does not end before this one, since it is no daemon.
             Thread(target=thread.join, args=(_LONGEST_IMPORT,), name=thread.name).start()
             return
         frame = frame.f_back
-    import ctypes
+    if within_package:
+        import ctypes
 
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)
+        )

@@ -47,7 +47,7 @@ def python() -> Callable[..., Done]:
         variables = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", **(environment or {})}
         arguments = [sys.executable, *map(str, words)]
         return subprocess.run(
-            arguments, env=variables, cwd=cwd, capture_output=True, text=True, timeout=120, check=False
+            arguments, env=variables, cwd=cwd, capture_output=True, text=True, timeout=240, check=False
         )
 
     return run

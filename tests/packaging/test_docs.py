@@ -252,6 +252,14 @@ def test_rates_of_networks_are_those_of_the_benchmark() -> None:
     ]
 
 
+def test_the_time_to_start_with_plugins_is_that_of_the_benchmark() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "plugins.json").read_text())
+    assert table_between("docs/performance.md", "plugins") == [
+        f"| {row['what']} | {row['measured']} | {row['must']} |" for row in result["rows"]
+    ]
+    assert result["passed"]
+
+
 def table_between(document: str, mark: str) -> list[str]:
     """The rows of a table between marks, without its head."""
     text = DOCUMENTS[document].partition(f"<!-- {mark} -->")[2].partition(f"<!-- /{mark} -->")[0]

@@ -56,9 +56,9 @@ def test_a_loop_that_is_late_is_ended() -> None:
             pass
 
     with pytest.raises(TimeoutError):
-        within(0.05, spin, "spinning")
+        within(0.05, spin, __name__.partition(".")[0])
     for _ in range(200):
-        if not any(thread.name == "deepnoise: spinning" for thread in threads()):
+        if not any(thread.name == f"deepnoise: {__name__.partition('.')[0]}" for thread in threads()):
             return
         time.sleep(0.02)
     pytest.fail("it still runs")
