@@ -58,7 +58,6 @@ def train(one: Training, cache: Path) -> None:
 
     from deepnoise.api import installed
     from deepnoise.training import resume_run, train_run
-    from deepnoise_core.engine.checkpoints import has_state
     from deepnoise_registry.recipes.reading import read_recipe
     from deepnoise_registry.screens import open_screen
 
@@ -66,7 +65,7 @@ def train(one: Training, cache: Path) -> None:
     out, catalogue = run_of(one, cache), installed()
     if (out / "bundle").exists():
         return
-    if has_state(out / "checkpoints" / "last"):
+    if out.exists():
         resume_run(out, None, catalogue, device="cpu")
         return
     recipe, _ = read_recipe(PRESET, catalogue, sets=one.changes)

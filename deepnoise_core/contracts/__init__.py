@@ -6,6 +6,7 @@ from deepnoise_core.contracts.hookspecs import API, GROUP, hookimpl
 from deepnoise_core.contracts.kinds import Kind
 from deepnoise_core.contracts.plan import (
     BatchOptions,
+    CheckpointOptions,
     DataOptions,
     DesignOptions,
     InferenceOptions,
@@ -66,6 +67,7 @@ __all__ = [
     "UNASSIGNED",
     "Batch",
     "BatchOptions",
+    "CheckpointOptions",
     "Command",
     "Component",
     "DataOptions",

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from deepnoise_core.contracts.errors import OutputError
 
 
@@ -68,6 +70,33 @@ def replace_file(path: Path, content: bytes | str) -> None:
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames within a folder survive a loss of power, where the system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def sole_writer(lock: Path, folder: Path, doing: str) -> Iterator[None]:
+    """Hold a lock for the length of the block; the system frees it when a process is killed.
+
+    Raises:
+        OutputError: another process holds it; says what it is doing to the folder.
+    """
+    try:
+        with FileLock(lock, timeout=0):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+    except Timeout:
+        raise OutputError(f"{folder}: another process is {doing}; wait for it") from None
 
 
 @contextmanager

@@ -18,7 +18,7 @@ def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch]]:
     """
     supervised, pool = batch.supervised, batch.unlabelled
     labelled, unlabelled = len(supervised.rows), 0 if pool is None else len(pool.rows)
-    count = min(count, labelled // 2, unlabelled or labelled)
+    count = min(count, most_parts(batch))
     for part in range(count):
         own, beside = _place(labelled, part, count), _place(unlabelled, part, count)
         classes, weights, smoothing = supervised.targets
@@ -29,6 +29,12 @@ def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch]]:
         )
         share = (own.stop - own.start) / labelled
         yield share, StepBatch(named, _batch(batch.labelled, own), pool and _batch(pool, beside))
+
+
+def most_parts(batch: StepBatch) -> int:
+    """How many parts of two labelled images and an unlabelled one a batch makes."""
+    labelled, pool = len(batch.supervised.rows), batch.unlabelled
+    return min(labelled // 2, labelled if pool is None else len(pool.rows))
 
 
 def joined_losses(parts: Sequence[tuple[float, Losses]]) -> Losses:

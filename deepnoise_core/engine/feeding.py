@@ -90,6 +90,12 @@ class Feed:
                 read = StepRows(step.labelled.among(rows), step.unlabelled.among(rows))
                 yield Portion(self._batch(read, pixels, number), len(rows))
 
+    def rows_of(self, step: int) -> NDArray[np.int64]:
+        """Rows of a step, counted from 0 over all epochs."""
+        epoch, place = divmod(step, self.steps.per_epoch)
+        which = self.steps.epoch(epoch)[place]
+        return np.concatenate([which.labelled.rows, which.unlabelled.rows])
+
     def _batch(self, step: StepRows, pixels: NDArray[Any], number: int) -> StepBatch | None:
         border = len(step.labelled)
         if border < 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +59,15 @@ class TrainingResult:
     """How a training ended.
 
     Attributes:
-        best_epoch: epoch, from 1, whose weights are in `checkpoints/best.safetensors`.
+        weights: file of the best epoch's network.
+        best_epoch: that epoch, from 1.
         record: that epoch's line of `metrics.jsonl`.
         steps: steps done.
         bad_images: site id → why it could not be read, of the sites that training went on without.
         stopped_early: whether it ended since no better epoch came.
     """
 
+    weights: Path
     best_epoch: int
     record: Mapping[str, float]
     steps: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from deepnoise_core.contracts import OptimizerOptions, Progress, TrainOptions
 from deepnoise_core.engine.schedules import rate_factor
@@ -24,9 +26,33 @@ def build_optimizer(model: nn.Module, options: OptimizerOptions) -> torch.optim.
     return cls(groups, lr=options.lr)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, plan: TrainOptions, progress: Progress) -> float:
-    """Set the learning rate of the step that comes next, and return it."""
-    rate = plan.optimizer.lr * rate_factor(plan.schedule, progress)
+def rate_at(plan: TrainOptions, progress: Progress) -> float:
+    """The learning rate of the step that comes next."""
+    return plan.optimizer.lr * rate_factor(plan.schedule, progress)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, plan: TrainOptions, progress: Progress) -> None:
+    """Set the learning rate of the step that comes next."""
+    rate = rate_at(plan, progress)
     for group in optimizer.param_groups:
         group["lr"] = rate
-    return rate
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimiser remembers of its parameters, by their number and its own name."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": value
+        for index, values in state.items()
+        for name, value in values.items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

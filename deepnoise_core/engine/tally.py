@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -35,6 +36,21 @@ class Tally:
     def rate(self) -> float:
         """Sites a second so far."""
         return self._sites / (time.perf_counter() - self._started)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """The sums so far, to go on from."""
+        return self._sums
+
+    def counts(self) -> dict[str, float]:
+        """All but the sums, in JSON types, to go on from."""
+        seconds = time.perf_counter() - self._started
+        return {"steps": self.steps, "skipped": self.skipped, "sites": self._sites, "seconds": seconds}
+
+    def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
+        """Go on from what `tensors` and `counts` gave."""
+        self._sums = dict(tensors)
+        self.steps, self.skipped, self._sites = (int(counts[name]) for name in ("steps", "skipped", "sites"))
+        self._started = time.perf_counter() - counts["seconds"]
 
     def means(self) -> dict[str, float]:
         """Mean over the steps of each loss, by `loss/` and its name, and of each log."""

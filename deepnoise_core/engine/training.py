@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 
-from deepnoise_core.contracts import ImageFiles, Losses, Progress, StepBatch
-from deepnoise_core.contracts.errors import TrainingError
-from deepnoise_core.data.files import replace_file
-from deepnoise_core.data.randomness import derive_seed
-from deepnoise_core.engine.accumulation import joined_losses, parts_of
+from deepnoise_core.contracts import ImageFiles, Losses, Progress
 from deepnoise_core.engine.bad_images import BadImages
 from deepnoise_core.engine.batch_norm import set_batch_norm_momentum
-from deepnoise_core.engine.checkpoints import load_state, save_state
+from deepnoise_core.engine.checkpoints import Checkpoints, State, newest_state
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import Hardware
 from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.feeding import Feed
+from deepnoise_core.engine.interruption import Interruption, interruption
 from deepnoise_core.engine.job import TrainingJob, TrainingResult, check_job, planned_steps, validation_plates
+from deepnoise_core.engine.loss_watch import LossWatch
+from deepnoise_core.engine.metrics_file import METRICS, append_line, cut_lines
 from deepnoise_core.engine.observation import Observer
-from deepnoise_core.engine.optimization import build_optimizer, set_rate
+from deepnoise_core.engine.optimization import (
+    build_optimizer,
+    optimizer_tensors,
+    rate_at,
+    restore_optimizer,
+    set_rate,
+)
 from deepnoise_core.engine.pool import PoolPredictor, pool_of, refresh_record
+from deepnoise_core.engine.published import keep_published, published_weights_of, save_published
 from deepnoise_core.engine.selection import rank, waits_in_vain
+from deepnoise_core.engine.stepping import Stepper
 from deepnoise_core.engine.tally import Tally
 from deepnoise_core.engine.validation import validate
-from deepnoise_core.engine.weights import save_weights
+from deepnoise_core.engine.weights import restore
 
+CHECKPOINTS = "checkpoints"
 _SHOW_EVERY_SECONDS = 0.25
 _LONG_WAIT = 0.2
 """Share of an epoch spent waiting for pixels from which a pack is worth its while."""
@@ -40,20 +45,26 @@ _LONG_WAIT = 0.2
 def train(
     job: TrainingJob, out: Path, hardware: Hardware, observer: Observer, *, resume: bool = False
 ) -> TrainingResult:
-    """Run a job to its end; write `metrics.jsonl`, `checkpoints/best.safetensors` and `checkpoints/last/`.
+    """Run a job to its end; write `metrics.jsonl`, and the best weights and states to `checkpoints/`.
+
+    Ctrl-C and SIGTERM end it after the step at hand, with a state saved; a second one at once. An observer
+    stops it so by a KeyboardInterrupt when it is told of an epoch.
 
     Args:
         job: what to train.
         out: an existing folder.
         hardware: device and precision.
         observer: is told of progress.
-        resume: continue after the epoch that `checkpoints/last` holds, instead of from the start.
+        resume: continue after the step of the newest state that is whole, instead of from the start.
 
     Raises:
         TrainingError: the training sites do not make batches, epochs cannot be compared as the plan says, or a
             loss is not finite.
-        ModelError: batch-norm statistics are asked for, and the network has no batch norm.
+        ModelError: batch-norm statistics are asked for, and the network has no batch norm; or no state is whole.
         ImageError: a site cannot be read, and the inputs' store does not go on without it.
+        OutputError: the disk is full; the states before are still there.
+        KeyboardInterrupt: after Ctrl-C.
+        SystemExit: after SIGTERM, with code 143.
     """
     check_job(job)
     with torch.random.fork_rng():
@@ -82,84 +93,96 @@ class _Loop:
         job.strategy.start(student, pool_of(job))
         optimizer = build_optimizer(student, job.plan.optimizer)
         self.student, self.optimizer = self.accelerator.prepare(student, optimizer)
+        self.step = Stepper(
+            self.accelerator, self.student, job.strategy, self.optimizer, job.plan, job.seed, observer
+        )
         self.norm = domain_norm(job.inference, job.screen, job.student)
         for note in self.norm.notes if self.norm else ():
             observer.note(note)
         self.predictor = PoolPredictor(job, self.accelerator.autocast, self.norm)
         self.plates = validation_plates(job)
+        self.checkpoints = Checkpoints(out / CHECKPOINTS, job.plan.checkpoints)
         self.best: dict[str, float] = {}
+        self.tally, self.watch = Tally(), LossWatch(job, self.feed)
 
     def run(self, *, resume: bool) -> TrainingResult:
-        (self.out / "checkpoints").mkdir(exist_ok=True)
         progress = self._resumed() if resume else self._progress(step=0)
+        # A crash between a line and a checkpoint leaves the line of an epoch that now comes again.
+        cut_lines(self.out / METRICS, progress.step)
         last_step = progress.epochs * progress.steps_per_epoch
         if self.job.plan.max_steps is not None:
             last_step = min(last_step, self.job.plan.max_steps)
-        while progress.step < last_step and not self._waits_in_vain(progress):
-            record, progress = self._epoch(progress, last_step)
-            record |= self._validated()
-            improved = self._select(record)
-            refreshed = self.job.strategy.refresh(self.predictor, progress, improved=improved)
-            record |= refresh_record(refreshed, self.job.validation)
-            self.bad.note_new()
-            self._keep(record, progress)
-            self.observer.epoch(record)
-            self._tell_of_waiting(record["waiting"])
+        with interruption() as asked:
+            while progress.step < last_step and not self._waits_in_vain(progress):
+                record, progress = self._epoch(progress, last_step, asked)
+                record |= self._validated()
+                improved = self._select(record)
+                refreshed = self.job.strategy.refresh(self.predictor, progress, improved=improved)
+                record |= refresh_record(refreshed, self.job.validation)
+                self.bad.note_new()
+                append_line(self.out / METRICS, record)
+                with asked.held_back():
+                    self.observer.epoch(record)
+                ended = progress.step >= last_step or self._waits_in_vain(progress)
+                if ended or asked.signal or self.checkpoints.due():
+                    self._save(progress)
+                if not ended:
+                    asked.obey()
+                self._tell_of_waiting(record["waiting"])
         early = progress.step < last_step
         if early:
             best = int(self.best["epoch"])
             self.observer.note(
                 f"stopped after epoch {progress.epoch}, since none came that was better than {best}"
             )
-        return TrainingResult(int(self.best["epoch"]), self.best, progress.step, self.bad.reasons, early)
+        weights = published_weights_of(self.out / CHECKPOINTS, int(self.best["step"]))
+        return TrainingResult(weights, int(self.best["epoch"]), self.best, progress.step, self.bad.reasons, early)
 
-    def _epoch(self, progress: Progress, last_step: int) -> tuple[dict[str, float], Progress]:
+    def _epoch(
+        self, progress: Progress, last_step: int, asked: Interruption
+    ) -> tuple[dict[str, float], Progress]:
         number, before, waited = progress.epoch + 1, progress.step, self.feed.waited
-        tally, shown, rate = Tally(), 0.0, 0.0
+        shown = 0.0
         self.student.train()
         steps = min(progress.steps_per_epoch - before % progress.steps_per_epoch, last_step - before)
         with self.observer.task(f"epoch {number}/{progress.epochs}", steps) as advance:
             for portion in self.feed.rest_of_epoch(progress, last_step):
+                if progress.step > before and (asked.signal or self.checkpoints.due()):
+                    self.watch.check()
+                    self._save(progress)
+                    asked.obey()
                 self.bad.note_new()
+                losses = None
                 if portion.batch is None:
-                    tally.skipped += 1
-                    progress = self._progress(progress.step + 1)
+                    self.tally.skipped += 1
+                else:
+                    set_rate(self.optimizer, self.job.plan, progress)
+                    losses = self.step(portion.batch, progress)
+                    if losses is None:
+                        self.observer.note(self.watch.left_out(progress.step + 1, self.step.skipped))
+                progress = self._progress(progress.step + 1)
+                if losses is None:
                     advance(1)
                     continue
-                rate = set_rate(self.optimizer, self.job.plan, progress)
-                losses = self._step(portion.batch, progress)
-                progress = self._progress(progress.step + 1)
                 self.job.strategy.after_step(self.accelerator.unwrap_model(self.student), progress)
-                tally.add(losses, portion.sites)
+                self.tally.add(losses, portion.sites)
+                self.watch.add(progress.step, losses)
                 now = time.perf_counter()
                 # Reading a loss waits for the device, so it is done a few times a second and not every step.
                 if now - shown > _SHOW_EVERY_SECONDS:
                     shown = now
-                    advance(1, self._describe(losses, tally.rate, progress))
+                    self.watch.check()
+                    advance(1, _described(losses, self.tally.rate))
                 else:
                     advance(1)
-        means = tally.means()
-        self._check_finite(means, progress)
-        record = {"epoch": number, "step": progress.step, "lr": rate, **means}
+        self.watch.check()
+        tally, self.tally = self.tally, Tally()
+        rate = rate_at(self.job.plan, self._progress(progress.step - 1))
+        record = {"epoch": number, "step": progress.step, "lr": rate, **tally.means()}
         if tally.skipped:
             record["skipped_batches"] = tally.skipped
             self.observer.note(f"skipped {tally.skipped} batches, of which fewer than 2 labelled sites were left")
         return {**record, **tally.speed(self.feed.waited - waited)}, progress
-
-    def _step(self, batch: StepBatch, progress: Progress) -> Losses:
-        # Dropout and stochastic depth draw from torch's generator; seeded by step, a resumed run repeats it.
-        torch.manual_seed(derive_seed(self.job.seed, "step", progress.step))
-        self.optimizer.zero_grad(set_to_none=True)
-        done = []
-        for share, part in parts_of(batch, self.job.plan.accumulate):
-            with self.accelerator.autocast():
-                losses = self.job.strategy.losses(self.student, part, progress)
-            self.accelerator.backward(share * losses.total)
-            done.append((share, losses))
-        if self.job.plan.clip_gradient is not None:
-            self.accelerator.clip_grad_norm_(self.student.parameters(), self.job.plan.clip_gradient)
-        self.optimizer.step()
-        return joined_losses(done)
 
     def _validated(self) -> dict[str, float]:
         if self.job.validation is None:
@@ -179,29 +202,49 @@ class _Loop:
         if self.best and rank(record, by) <= rank(self.best, by):
             return False
         self.best = record
-        save_weights(self.out / "checkpoints" / "best.safetensors", self._inference_model().state_dict())
+        save_published(self.out / CHECKPOINTS, int(record["step"]), self._inference_model().state_dict())
         return True
 
     def _waits_in_vain(self, progress: Progress) -> bool:
         return waits_in_vain(progress.epoch, self.best, self.job.plan.early_stopping)
 
-    def _keep(self, record: dict[str, float], progress: Progress) -> None:
-        with (self.out / "metrics.jsonl").open("a") as lines:
-            lines.write(json.dumps(record) + "\n")
-        student = self.accelerator.unwrap_model(self.student)
-        state = {"step": progress.step, "best": self.best, "bad_images": self.bad.reasons}
-        save_state(self.out / "checkpoints" / "last", student, self.job.strategy, self.optimizer, state)
+    def _save(self, progress: Progress) -> None:
+        scaler = self.accelerator.scaler
+        tensors = {
+            "student": self.accelerator.unwrap_model(self.student).state_dict(),
+            "strategy": self.job.strategy.state_dict(),
+            "optimizer": optimizer_tensors(self.optimizer),
+            "tally": self.tally.tensors(),
+        }
+        record = {
+            "best": self.best,
+            "bad_images": self.bad.reasons,
+            "tally": self.tally.counts(),
+            "parts": self.step.parts,
+            "skipped_steps": self.step.skipped,
+            "scaler": scaler.state_dict() if scaler is not None else None,
+        }
+        kept = self.checkpoints.save(State(progress.step, tensors, record))
+        keep_published(self.out / CHECKPOINTS, {int(one["best"]["step"]) for one in kept if one["best"]})
 
     def _resumed(self) -> Progress:
-        student = self.accelerator.unwrap_model(self.student)
-        state = load_state(self.out / "checkpoints" / "last", student, self.job.strategy, self.optimizer)
-        self.best = state["best"]
-        self.bad.restore(state["bad_images"])
-        # A crash between the line and the checkpoint leaves a line of an epoch that now comes again.
-        metrics = self.out / "metrics.jsonl"
-        lines = [line for line in metrics.read_text().splitlines() if json.loads(line)["step"] <= state["step"]]
-        replace_file(metrics, "".join(f"{line}\n" for line in lines))
-        return self._progress(state["step"])
+        state, notes = newest_state(self.out / CHECKPOINTS)
+        for note in notes:
+            self.observer.note(note)
+        self._restore(state)
+        return self._progress(state.step)
+
+    def _restore(self, state: State) -> None:
+        where = self.out / CHECKPOINTS
+        restore(self.accelerator.unwrap_model(self.student), state.tensors["student"], where)
+        self.job.strategy.load_state_dict(state.tensors["strategy"])
+        restore_optimizer(self.optimizer, state.tensors["optimizer"])
+        if self.accelerator.scaler is not None and state.record["scaler"]:
+            self.accelerator.scaler.load_state_dict(state.record["scaler"])
+        self.tally.restore(state.tensors["tally"], state.record["tally"])
+        self.step.parts, self.step.skipped = state.record["parts"], state.record["skipped_steps"]
+        self.best = state.record["best"]
+        self.bad.restore(state.record["bad_images"])
 
     def _progress(self, step: int) -> Progress:
         per_epoch = self.feed.steps.per_epoch
@@ -218,15 +261,7 @@ class _Loop:
                 f"{self.job.screen.source} OUT makes reading much faster"
             )
 
-    def _describe(self, losses: Losses, rate: float, progress: Progress) -> str:
-        terms = {name: float(value.detach()) for name, value in losses.terms.items()}
-        self._check_finite(terms, progress)
-        return "  ".join([*(f"{name} {value:.3f}" for name, value in terms.items()), f"{rate:.0f} sites/s"])
 
-    def _check_finite(self, values: Mapping[str, float], progress: Progress) -> None:
-        wrong = [name for name, value in values.items() if not np.isfinite(value)]
-        if wrong:
-            raise TrainingError(
-                f"{' and '.join(wrong)} became infinite or not a number by step {progress.step} (epoch "
-                f"{progress.epoch + 1}); try a smaller train.optimizer.lr, or train.clip_gradient"
-            )
+def _described(losses: Losses, rate: float) -> str:
+    terms = [f"{name} {float(value.detach()):.3f}" for name, value in losses.terms.items()]
+    return "  ".join([*terms, f"{rate:.0f} sites/s"])

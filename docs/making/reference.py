@@ -22,6 +22,7 @@ from deepnoise.listing import option_rows
 from deepnoise_core.contracts import (
     API,
     BatchOptions,
+    CheckpointOptions,
     Command,
     Component,
     DataOptions,
@@ -58,6 +59,7 @@ FIELDS: Mapping[type[BaseModel], str] = {
     SplitOptions: "data.split.",
     TrainOptions: "train.",
     BatchOptions: "train.batches.",
+    CheckpointOptions: "train.checkpoints.",
     MixingOptions: "train.mixing.",
     OptimizerOptions: "train.optimizer.",
     ScheduleOptions: "train.schedule.",

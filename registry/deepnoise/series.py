@@ -19,9 +19,10 @@ from deepnoise_core.contracts.errors import InputError, ModelError, OutputError
 from deepnoise_core.data.exclusions import read_exclusions, without_excluded
 from deepnoise_core.data.files import plain_disk_errors, refuse_taken, replace_file
 from deepnoise_core.data.names import natural_key
-from deepnoise_core.engine.checkpoints import has_state
+from deepnoise_core.engine.checkpoints import saved_steps
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
+from deepnoise_core.engine.training import CHECKPOINTS
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.reading import read_recipe
 from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
@@ -244,7 +245,7 @@ def _state(folder: Path) -> Literal["waiting", "started", "finished"]:
     """How far a part is, by what its folder holds."""
     if (folder / "bundle").is_dir():
         return "finished"
-    return "started" if has_state(folder / "checkpoints" / "last") else "waiting"
+    return "started" if saved_steps(folder / CHECKPOINTS) else "waiting"
 
 
 def _started_from(part: Part, series: Path) -> Recipe:

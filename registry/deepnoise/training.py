@@ -19,13 +19,15 @@ from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import InputError, ModelError
 from deepnoise_core.data.conditions import encode_conditions
 from deepnoise_core.data.exclusions import read_exclusions, without_excluded, write_exclusions
-from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_taken, replace_file
+from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_taken, replace_file, sole_writer
 from deepnoise_core.data.splits import units_of
-from deepnoise_core.engine.checkpoints import has_state
+from deepnoise_core.engine.checkpoints import saved_steps
 from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.job import TrainingJob, TrainingResult, check_job
+from deepnoise_core.engine.metrics_file import METRICS
 from deepnoise_core.engine.observation import Observer, Silent
+from deepnoise_core.engine.training import CHECKPOINTS
 from deepnoise_core.engine.training import train as run_job
 from deepnoise_core.engine.validation import LabelledPool
 from deepnoise_core.engine.weights import load_weights
@@ -36,7 +38,7 @@ from deepnoise_registry.recipes.reading import read_recipe
 from deepnoise_registry.recipes.recipe import Recipe
 from deepnoise_registry.recipes.writing import recipe_to_yaml
 
-EXCLUSIONS = "exclude.csv"
+EXCLUSIONS, LOCK = "exclude.csv", ".lock"
 
 
 @dataclass(frozen=True)
@@ -92,28 +94,33 @@ def train_run(
     exclusions = read_exclusions(exclude) if exclude else {}
     screen = without_excluded(screen, exclusions, str(exclude))
     composition, hardware = prepared(recipe, screen, catalogue, device)
-    initial = () if resume else start_network(composition, catalogue, observer)
+    going_on = resume and bool(saved_steps(out / CHECKPOINTS))
+    if resume and not going_on:
+        observer.note("the run stopped before its first checkpoint, so it begins anew")
+    initial = () if going_on else start_network(composition, catalogue, observer)
     observer.note(f"training on {hardware}")
     _note_parts(composition, observer)
     need_space(out, 12 * sum(p.numel() * p.element_size() for p in composition.student.parameters()), "a run")
     unread = composition
-    composition, job = _with_pixels(composition, catalogue, hardware, observer, keep_rows=resume)
+    composition, job = _with_pixels(composition, catalogue, hardware, observer, keep_rows=going_on)
     if composition is not unread:
         initial = start_network(composition, catalogue)
     for note in initial:
         observer.note(note)
-    if resume:
+    if going_on:
         begun = read_card(out / CARD)
         card = card_of(composition, hardware, begun["transductive"]) | {"initial": begun["initial"]}
     else:
         card = card_of(composition, hardware, inherited_uses(recipe)) | {"initial": list(initial)}
     with plain_disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with plain_disk_errors(out), sole_writer(out / LOCK, out, "training there"):
         try:
-            if not resume:
+            if not going_on:
                 _start_folder(out, card, recipe, exclusions)
-            result = run_job(job, out, hardware, observer, resume=resume)
+            result = run_job(job, out, hardware, observer, resume=going_on)
         except BaseException:
-            if has_state(out / "checkpoints" / "last"):
+            if saved_steps(out / CHECKPOINTS):
                 observer.note(f"the run stopped; continue it with deepnoise train --resume {series or out}")
             elif not resume:
                 shutil.rmtree(out, ignore_errors=True)
@@ -144,7 +151,7 @@ def resume_run(
     observer: Observer | None = None,
     series: Path | None = None,
 ) -> Run:
-    """Continue a run that stopped, after the last epoch that its checkpoint holds.
+    """Continue a run that stopped, after the step of its newest whole checkpoint; bit-identically on a CPU.
 
     Args:
         out: the run's folder.
@@ -155,8 +162,8 @@ def resume_run(
         series: the folder of the series of which this run is a part, if any.
 
     Raises:
-        ModelError: the folder holds no run, or one that is finished or never saved a checkpoint, or its screen
-            has other sites now.
+        ModelError: the folder holds no run, or one that is finished or has damaged checkpoints alone, or its
+            screen has other sites now.
     """
     card = read_card(out / CARD)
     if (out / "bundle").exists():
@@ -251,7 +258,6 @@ def _note_parts(composition: Composition, observer: Observer) -> None:
 
 
 def _start_folder(out: Path, card: Mapping[str, Any], recipe: Recipe, exclusions: Mapping[str, str]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     if exclusions:
         write_exclusions(out / EXCLUSIONS, exclusions)
     replace_file(out / "recipe.yaml", recipe_to_yaml(recipe))
@@ -265,10 +271,9 @@ def _finish(
     result: TrainingResult,
     catalogue: Catalogue,
 ) -> Run:
-    draw_curves(out / "metrics.jsonl", out / "curves.png", title=composition.recipe.name)
+    draw_curves(out / METRICS, out / "curves.png", title=composition.recipe.name)
     card |= {"best_epoch": result.best_epoch, "best": dict(result.record), "steps": result.steps}
     card |= {"stopped_early": result.stopped_early, "bad_images": dict(result.bad_images)}
-    weights = load_weights(out / "checkpoints" / "best.safetensors")
-    write_bundle(out / "bundle", composition, weights, card, catalogue)
+    write_bundle(out / "bundle", composition, load_weights(result.weights), card, catalogue)
     replace_file(out / CARD, json.dumps(card, indent=2))
     return Run(out, out / "bundle", card)

@@ -31,6 +31,7 @@ from deepnoise_core.contracts import (
 from deepnoise_core.contracts.errors import InputError, ModelError, TrainingError
 from deepnoise_core.contracts.protocols import Predictor
 from deepnoise_core.data.statistics import site_statistics
+from deepnoise_core.engine.checkpoints import newest_state
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import device_name, pick_hardware
 from deepnoise_core.engine.domain_norm import domain_norm
@@ -38,7 +39,7 @@ from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.job import TrainingJob
 from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.prediction import predict_rows
-from deepnoise_core.engine.training import train
+from deepnoise_core.engine.training import CHECKPOINTS, train
 from deepnoise_core.engine.validation import LabelledPool, validate
 from deepnoise_core.engine.weights import load_weights, restore
 from deepnoise_core.testing.networks import small_classifier
@@ -188,8 +189,7 @@ def test_the_best_epoch_is_the_one_of_highest_accuracy_then_lowest_loss(tmp_path
     best = max(lines, key=lambda line: (line["validation_accuracy"], -line["validation_loss"]))
     assert result.best_epoch == best["epoch"]
     network = small_classifier(classes=4)
-    path = tmp_path / "checkpoints" / "best.safetensors"
-    restore(network, load_weights(path), path)
+    restore(network, load_weights(result.weights), result.weights)
     one = job(Learner())
     assert one.validation is not None
     again = validate(network, one.inputs, one.validation)
@@ -208,12 +208,13 @@ def test_a_run_of_any_kind_of_batch_resumes_exactly(batches: dict[str, str], tmp
 
     (straight := tmp_path / "straight").mkdir()
     (halted := tmp_path / "halted").mkdir()
-    steps = train(job(Learner(), batches=batches), straight, CPU, Silent()).steps
+    plan: dict[str, Any] = {"batches": batches, "checkpoints": {"minutes": 0}}
+    steps = train(job(Learner(), **plan), straight, CPU, Silent()).steps
     with pytest.raises(KeyboardInterrupt):
-        train(job(Learner(), batches=batches), halted, CPU, Impatient())
-    assert train(job(Learner(), batches=batches), halted, CPU, Silent(), resume=True).steps == steps
-    expected = load_weights(straight / "checkpoints" / "last" / "student.safetensors")
-    for name, tensor in load_weights(halted / "checkpoints" / "last" / "student.safetensors").items():
+        train(job(Learner(), **plan), halted, CPU, Impatient())
+    assert train(job(Learner(), **plan), halted, CPU, Silent(), resume=True).steps == steps
+    expected = student_of(straight)
+    for name, tensor in student_of(halted).items():
         assert torch.equal(tensor, expected[name]), name
 
 
@@ -260,13 +261,17 @@ def test_devices_are_picked_by_name() -> None:
         device_name("gpu")
 
 
-def trained(folder: Path, **plan: object) -> dict[str, Tensor]:
+def trained(folder: Path, **plan: object) -> Mapping[str, Tensor]:
     """Weights after a training without batch norm, of plain steps."""
     folder.mkdir()
     optimizer = {"name": "sgd", "lr": 0.1, "momentum": 0.0}
     options: dict[str, Any] = {"optimizer": optimizer, "schedule": {"name": "constant"}, **plan}
     train(job(Learner(), batch_norm=False, **options), folder, CPU, Silent())
-    return load_weights(folder / "checkpoints" / "last" / "student.safetensors")
+    return student_of(folder)
+
+
+def student_of(folder: Path) -> Mapping[str, Tensor]:
+    return newest_state(folder / CHECKPOINTS)[0].tensors["student"]
 
 
 @pytest.mark.parametrize("parts", [2, 3])

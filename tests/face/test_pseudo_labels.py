@@ -10,8 +10,8 @@ import torch
 import deepnoise as dn
 from deepnoise.api import installed
 from deepnoise.training import resume_run
+from deepnoise_core.engine.checkpoints import newest_state
 from deepnoise_core.engine.observation import Silent
-from deepnoise_core.engine.weights import load_weights
 
 
 class Impatient(Silent):
@@ -23,11 +23,9 @@ class Impatient(Silent):
 
 
 def states(run: Path) -> dict[str, torch.Tensor]:
-    last = run / "checkpoints" / "last"
+    state, _ = newest_state(run / "checkpoints")
     return {
-        f"{part}.{name}": tensor
-        for part in ("student", "strategy", "optimizer")
-        for name, tensor in load_weights(last / f"{part}.safetensors").items()
+        f"{part}.{name}": tensor for part, tensors in state.tensors.items() for name, tensor in tensors.items()
     }
 
 

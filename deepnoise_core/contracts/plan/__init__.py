@@ -1,6 +1,7 @@
 """The plan: what a recipe says about data, training and prediction, beside its components."""
 
 from deepnoise_core.contracts.plan.batches import BatchOptions, Domain
+from deepnoise_core.contracts.plan.checkpoints import CheckpointOptions
 from deepnoise_core.contracts.plan.data import BadImages, DataOptions, DesignOptions, SplitOptions
 from deepnoise_core.contracts.plan.inference import BatchNormStatistics, InferenceOptions, TestTimeViews
 from deepnoise_core.contracts.plan.initial import InitialOptions, Stem
@@ -13,6 +14,7 @@ __all__ = [
     "BadImages",
     "BatchNormStatistics",
     "BatchOptions",
+    "CheckpointOptions",
     "DataOptions",
     "DesignOptions",
     "Domain",

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from deepnoise_core.contracts.components import Options
 from deepnoise_core.contracts.plan.batches import BatchOptions
+from deepnoise_core.contracts.plan.checkpoints import CheckpointOptions
 from deepnoise_core.contracts.plan.initial import InitialOptions
 from deepnoise_core.contracts.plan.mixing import MixingOptions
 from deepnoise_core.contracts.plan.optimization import OptimizerOptions
@@ -45,6 +46,12 @@ class TrainOptions(Options):
         1, description="parts of a step's batch that are learned from one by one, to save memory"
     )
     clip_gradient: Annotated[float, Field(gt=0)] | None = Field(None, description="largest gradient norm")
+    skip_nonfinite: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="steps without a finite loss that are left out before training stops; what a step changes is "
+        "copied before each, to be put back",
+    )
+    checkpoints: CheckpointOptions = Field(CheckpointOptions(), description="states to go on from after a stop")
     selection: Selection = Field(
         "raw",
         description="which epoch is published: of best raw or group-restricted accuracy or loss, or the last",

@@ -10,11 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import OutputError
-from deepnoise_core.data.files import plain_disk_errors, replace_file, sha256_of
+from deepnoise_core.data.files import plain_disk_errors, replace_file, sha256_of, sole_writer
 from deepnoise_core.data.packs.manifest import MANIFEST, Manifest, parse_manifest
 from deepnoise_core.data.packs.options import PackOptions
 
@@ -106,7 +104,7 @@ def open_journal(out: Path, screen: Screen, options: PackOptions) -> Iterator[Jo
     journal = Journal(folder, hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest())
     with plain_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(out.with_name(f".{out.name}.lock"), folder):
+        with sole_writer(out.with_name(f".{out.name}.lock"), folder, "packing there"):
             complete = journal.manifest()
             if complete is None:
                 _begin(folder, plan)
@@ -147,15 +145,3 @@ def _another(folder: Path, differing: str) -> OutputError:
         f"{folder}: an unfinished pack of something else lies there (differs in {differing}); "
         "remove it, or name another path"
     )
-
-
-@contextmanager
-def _locked(lock: Path, folder: Path) -> Iterator[None]:
-    try:
-        with FileLock(lock, timeout=0):
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
-    except Timeout:
-        raise OutputError(f"{folder}: another process is packing there; wait for it") from None

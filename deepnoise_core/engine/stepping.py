@@ -1,0 +1,114 @@
+"""One optimiser step: forward, backward and update, in as many parts as memory wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from deepnoise_core.contracts import Losses, Progress, StepBatch, TrainOptions
+from deepnoise_core.contracts.errors import TrainingError
+from deepnoise_core.contracts.protocols import Strategy
+from deepnoise_core.data.randomness import derive_seed
+from deepnoise_core.engine.accumulation import joined_losses, most_parts, parts_of
+from deepnoise_core.engine.observation import Observer
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Stepper:
+    """Moves a student by one batch after another.
+
+    Where memory does not suffice, the batch is learned from in twice as many parts from then on.
+
+    Attributes:
+        parts: of a batch that are learned from one by one.
+        skipped: steps that were left out, since their loss was not finite.
+    """
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        student: nn.Module,
+        strategy: Strategy,
+        optimizer: torch.optim.Optimizer,
+        plan: TrainOptions,
+        seed: int,
+        observer: Observer,
+    ) -> None:
+        self.accelerator, self.student, self.strategy = accelerator, student, strategy
+        self.optimizer, self.plan, self.seed, self.observer = optimizer, plan, seed, observer
+        self.parts, self.skipped = plan.accumulate, 0
+
+    def __call__(self, batch: StepBatch, progress: Progress) -> Losses | None:
+        """The losses of a step that was made; None of one that was left out.
+
+        Raises:
+            TrainingError: even the smallest parts do not fit the memory.
+        """
+        while True:
+            try:
+                return self._step(batch, progress)
+            except (torch.OutOfMemoryError, RuntimeError) as error:
+                if not _lacks_memory(error):
+                    raise
+                failure = str(error).splitlines()[0]
+            # Outside of the handler, whose traceback keeps the tensors of the failed attempt alive.
+            self._halve(batch, progress, failure)
+
+    def _step(self, batch: StepBatch, progress: Progress) -> Losses | None:
+        # Dropout and stochastic depth draw from torch's generator; seeded by step, a resumed run repeats it.
+        torch.manual_seed(derive_seed(self.seed, "step", progress.step))
+        self.optimizer.zero_grad(set_to_none=True)
+        before = self._state() if self.plan.skip_nonfinite else None
+        done = []
+        for share, part in parts_of(batch, self.parts):
+            with self.accelerator.autocast():
+                losses = self.strategy.losses(self.student, part, progress)
+            total = losses.total
+            if before is not None and not bool(total.isfinite()):
+                self._leave_out(before)
+                return None
+            self.accelerator.backward(share * total)
+            done.append((share, losses))
+        if self.plan.clip_gradient is not None:
+            self.accelerator.clip_grad_norm_(self.student.parameters(), self.plan.clip_gradient)
+        self.optimizer.step()
+        return joined_losses(done)
+
+    def _halve(self, batch: StepBatch, progress: Progress, failure: str) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.accelerator.device.type == "cuda":
+            torch.cuda.empty_cache()
+        most = most_parts(batch)
+        if self.parts >= most:
+            raise TrainingError(
+                f"a part of {len(batch.supervised.rows) // most} labelled images does not fit the memory of "
+                f"{self.accelerator.device} ({failure}); make data.image_size or the backbone smaller"
+            )
+        self.parts = min(2 * self.parts, most)
+        self.observer.note(
+            f"memory of {self.accelerator.device} was too small at step {progress.step + 1}; a batch is learned "
+            f"from in {self.parts} parts now, each of which batch norm sees alone (train.accumulate)"
+        )
+
+    def _state(self) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
+        buffers = {name: buffer.clone() for name, buffer in self.student.named_buffers()}
+        return buffers, {name: tensor.clone() for name, tensor in self.strategy.state_dict().items()}
+
+    def _leave_out(self, before: tuple[Mapping[str, Tensor], Mapping[str, Tensor]]) -> None:
+        """Undo what a forward pass has changed."""
+        buffers, strategy = before
+        for name, buffer in self.student.named_buffers():
+            buffer.copy_(buffers[name])
+        self.strategy.load_state_dict(strategy)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.skipped += 1
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether an allocation failed; on a CPU torch raises a plain RuntimeError then."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,174 @@
+"""Runs that stop after any step, by any hand, go on as if they never had."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import deepnoise as dn
+from deepnoise.api import installed
+from deepnoise.training import Run, resume_run
+from deepnoise_core.engine.checkpoints import newest_state, saved_steps
+from deepnoise_core.engine.observation import Silent
+
+STEPS = 9
+SETS = (
+    "train.epochs=3",
+    "train.batch_size=8",
+    f"train.max_steps={STEPS}",
+    "train.checkpoints.minutes=0",
+    "train.checkpoints.keep=99",
+)
+STOPS = {"supervised": (5,), "mean-teacher": (5,), "pseudo-labels": (1, 3, 5, STEPS)}
+STRATEGIES = {
+    "supervised": ("strategy=supervised",),
+    "mean-teacher": ("strategy=mean-teacher", "train.optimizer.name=sgd"),
+    "pseudo-labels": (
+        "strategy=mean-teacher-pseudo",
+        "strategy.options.from_share=0.2",
+        "strategy.options.refresh=every",
+    ),
+}
+
+
+class Notes(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+Whole = Callable[[str], Run]
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_screen: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """Runs of a strategy that nobody stopped, with a state of every step; look, but do not touch."""
+
+    @cache
+    def trained(strategy: str) -> Run:
+        recipe = dn.load_recipe("tiny", sets=[*SETS, *STRATEGIES[strategy]])
+        run = dn.train(recipe, tiny_screen, tmp_path_factory.mktemp("whole") / "run", device="cpu")
+        assert isinstance(run, Run)
+        return run
+
+    return trained
+
+
+@pytest.fixture
+def pseudo(whole: Whole) -> Run:
+    """The run whose strategy has most to remember."""
+    return whole("pseudo-labels")
+
+
+def stopped_after(step: int, run: Run, copy: Path) -> Path:
+    """The folder as a kill after the state of a step leaves it, with lines and weights of later epochs."""
+    shutil.copytree(run.path, copy)
+    shutil.rmtree(copy / "bundle")
+    for later in saved_steps(copy / "checkpoints"):
+        if later > step:
+            shutil.rmtree(copy / "checkpoints" / f"step-{later:08}")
+    return copy
+
+
+def flat(run: Path) -> dict[str, Tensor]:
+    state, _ = newest_state(run / "checkpoints")
+    return {
+        f"{part}.{name}": tensor for part, tensors in state.tensors.items() for name, tensor in tensors.items()
+    }
+
+
+def metrics(run: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    timed = ("seconds", "sites_per_second", "waiting")
+    return [{name: value for name, value in line.items() if name not in timed} for line in lines]
+
+
+def assert_same(one: Path, other: Path) -> None:
+    tensors = flat(one), flat(other)
+    assert tensors[0].keys() == tensors[1].keys()
+    assert [name for name, tensor in tensors[0].items() if not torch.equal(tensor, tensors[1][name])] == []
+    assert metrics(one) == metrics(other)
+    files = [(run / "bundle" / "model.safetensors").read_bytes() for run in (one, other)]
+    assert files[0] == files[1]
+
+
+def test_a_run_has_steps_within_epochs_and_at_their_ends(pseudo: Run) -> None:
+    assert saved_steps(pseudo.path / "checkpoints") == tuple(range(STEPS, 0, -1))
+    assert [line["step"] for line in metrics(pseudo.path)] == [3, 6, 9]
+
+
+@pytest.mark.parametrize(("strategy", "step"), [(name, step) for name, steps in STOPS.items() for step in steps])
+def test_a_run_that_stopped_after_any_step_ends_as_if_it_had_not(
+    strategy: str, step: int, whole: Whole, tmp_path: Path
+) -> None:
+    halted = stopped_after(step, whole(strategy), tmp_path / "run")
+    resume_run(halted, None, installed(), device="cpu")
+    assert_same(halted, whole(strategy).path)
+
+
+def test_a_damaged_state_costs_the_steps_since_the_one_before(pseudo: Run, tmp_path: Path) -> None:
+    halted, notes = stopped_after(5, pseudo, tmp_path / "run"), Notes()
+    weights = halted / "checkpoints" / "step-00000005" / "student.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    resume_run(halted, None, installed(), device="cpu", observer=notes)
+    assert any("is damaged" in note and note.endswith("before it, of step 4") for note in notes.told)
+    assert_same(halted, pseudo.path)
+
+
+def test_a_run_that_was_killed_before_its_first_state_begins_anew(pseudo: Run, tmp_path: Path) -> None:
+    halted, notes = stopped_after(0, pseudo, tmp_path / "run"), Notes()
+    resume_run(halted, None, installed(), device="cpu", observer=notes)
+    assert "the run stopped before its first checkpoint, so it begins anew" in notes.told
+    assert_same(halted, pseudo.path)
+
+
+def test_a_line_that_a_crash_cut_off_is_written_anew(pseudo: Run, tmp_path: Path) -> None:
+    halted = stopped_after(5, pseudo, tmp_path / "run")
+    (halted / "metrics.jsonl").write_text((halted / "metrics.jsonl").read_text()[:-20])
+    resume_run(halted, None, installed(), device="cpu")
+    assert_same(halted, pseudo.path)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_after_its_step_with_what_goes_on(
+    number: signal.Signals, code: int, tiny_screen: Path, tmp_path: Path
+) -> None:
+    sets = ["train.epochs=400", "train.max_steps=400"]
+    words = [
+        "train",
+        "tiny",
+        "--screen",
+        tiny_screen,
+        "--out",
+        tmp_path / "run",
+        "--device",
+        "cpu",
+        "--set",
+        *sets,
+    ]
+    arguments = [sys.executable, "-m", "deepnoise", *map(str, words)]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 60
+    while not (tmp_path / "run" / "metrics.jsonl").exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == code, told
+    assert f"continue it with deepnoise train --resume {tmp_path / 'run'}" in told
+    assert "Traceback" not in told
+    (step,) = saved_steps(tmp_path / "run" / "checkpoints")
+    assert 0 < step < 400
