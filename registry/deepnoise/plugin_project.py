@@ -105,7 +105,7 @@ def _check_name(name: str, kind: Kind, known: Catalogue) -> None:
     rivals_text = [f"the plugin {one.name!r} of {one.origin}" for one in rivals]
     rivals_text += [f"the {kind} {one.name!r} of {one.origin}" for one in known.offers(kind) if one.name == name]
     if rivals_text:
-        raise InputError(f"the name is taken by {rivals_text[0]}; choose another")
+        raise InputError(f"the name is taken by {rivals_text[0]}; choose another, or uninstall that one")
 
 
 def _bounds(installed: str) -> tuple[str, str]:
