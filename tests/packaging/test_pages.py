@@ -93,7 +93,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def deepnoise(*words: str) -> str:
-    """What a command prints as data; it must end well. A check may end with 1, which says that it found something."""
+    """What a command prints as data; it must end well, or with 1 where it is a check that found something."""
     out, beside = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(beside):
         code = main(words)
@@ -214,6 +214,10 @@ def test_page_runs(page: str, folder: Folder, materials: Callable[[str], Path]) 
     for given in GIVEN.findall(PAGES[page]):
         for one in given.split("; "):
             path, material = one.split(" = ")
+            if path.startswith("hf-hub:"):
+                repository, tag = path.removeprefix("hf-hub:").split("@")
+                deepnoise("push", str(materials(material)), repository, "--tag", tag, "--license", "mit")
+                continue
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).symlink_to(materials(material))
     for block in blocks(PAGES[page]):

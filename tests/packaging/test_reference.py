@@ -74,16 +74,8 @@ REMOTE = re.compile(
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built so that a warning about a link, an anchor or an image is an error."""
     folder = tmp_path_factory.mktemp("site")
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "mkdocs",
-        "build",
-        "--strict",
-        "--quiet",
-        "--site-dir",
-        folder,
-    ]
+    program = Path(sys.executable).with_name("mkdocs")
+    command = [program, "build", "--strict", "--quiet", "--site-dir", folder]
     done = subprocess.run(
         command,
         cwd=ROOT,
