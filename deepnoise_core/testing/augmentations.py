@@ -23,7 +23,7 @@ def views_keep_shape_and_type(make: Make) -> None:
     augmentation = make()
     require(augmentation.views, "no view is declared")
     for view in augmentation.views:
-        for images in (_images(), _images()[:1], _images()[:, :1], _images()[:, :, ::2, ::2]):
+        for images in (_images(), _images()[:1], _images()[:, :1], _images()[:, :, ::2, :17]):
             made = augmentation(images, view, _keys(view)[: len(images)])
             require(
                 (made.shape, made.dtype) == (images.shape, images.dtype),
@@ -93,10 +93,33 @@ def channels_move_together(make: Make) -> None:
         require(bool((products.abs() > (1 - 1e-6) * bounds)[both].all()), f"view {view} moves channels apart")
 
 
+def channels_keep_their_places(make: Make) -> None:
+    """What one channel alone shows is seen in that channel alone, if at all: none takes another's place."""
+    augmentation = make()
+    for channel in range(_CHANNELS):
+        images = torch.zeros(_SIZE, _CHANNELS, _SIDE, _SIDE)
+        images[:, channel] = 1e5 * _images()[:, 0]
+        for view in augmentation.views:
+            spread = augmentation(images, view, _keys(view)).double().flatten(2).std(dim=2)
+            shown = spread.amax(dim=1) > 1e3
+            right = bool((spread.argmax(dim=1) == channel)[shown].all())
+            require(right, f"view {view} shows channel {channel + 1} in another one")
+
+
+def flat_images_stay_finite(make: Make) -> None:
+    """Images that are black, or of one intensity, give finite views."""
+    augmentation = make()
+    for view in augmentation.views:
+        for value in (0.0, 3.0):
+            made = augmentation(torch.full_like(_images(), value), view, _keys(view))
+            require(bool(made.isfinite().all()), f"view {view} of images of {value} is not finite")
+
+
 BASIC = (
     views_keep_shape_and_type,
     an_unknown_view_is_refused,
     images_are_left_alone,
+    flat_images_stay_finite,
 )
 
 LAWS = (
@@ -104,6 +127,7 @@ LAWS = (
     an_image_depends_on_its_key_alone,
     keys_change_the_view,
     channels_move_together,
+    channels_keep_their_places,
 )
 
 

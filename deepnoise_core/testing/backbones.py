@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.testing.laws import close, require
+from deepnoise_core.testing.modules import export_note, require_all_take_part, require_copies_stand_alone
 
 Make = Callable[[tuple[str, ...]], nn.Module]
 """Builds the backbone for channels of these names."""
@@ -37,7 +39,9 @@ def evaluation_treats_images_apart(make: Make) -> None:
     """In evaluation an image alone has the finite features that it has in a batch."""
     backbone, images = _built(make).eval(), _images(3)
     with torch.no_grad():
-        together, alone = backbone(images), backbone(images[:1])
+        together, alone, again = backbone(images), backbone(images[:1]), backbone(images)
+    require(torch.equal(images, _images(3)), "the backbone writes into its input")
+    require(torch.equal(again, together), "features of one image differ from one evaluation to the next")
     require(bool(together.isfinite().all()), "features are infinite or not a number")
     require(close(alone, together[:1], 1e-4), "an image alone has other features than in a batch")
 
@@ -51,6 +55,43 @@ def the_first_convolution_learns(make: Make) -> None:
     gradient = next(first.parameters()).grad
     require(gradient is not None and bool(gradient.any()), "the first layer gets no gradient")
     require(gradient is not None and bool(gradient.isfinite().all()), "its gradient is not finite")
+
+
+def every_parameter_takes_part(make: Make) -> None:
+    """Training reaches every parameter, which several devices need; a copy stands alone, as a teacher must."""
+    backbone = _built(make)
+    require_copies_stand_alone(backbone, _images(1))
+    require_all_take_part(backbone, lambda network: cast(Tensor, network(_images(2))).square().sum())
+
+
+def odd_sizes_are_taken_or_refused(make: Make) -> None:
+    """Images of 33 × 47 give features, or a ValueError or InputError that names one of the two."""
+    backbone, images = _built(make).eval(), torch.zeros(1, len(_SIX), 33, 47)
+    try:
+        with torch.no_grad():
+            features = cast(Tensor, backbone(images))
+    except (ValueError, InputError) as error:
+        require("33" in str(error) or "47" in str(error), f"the size is refused without being named: {error}")
+        return
+    require(features.shape == (1, backbone.num_features), f"33 × 47 pixels give {tuple(features.shape)}")
+    require(bool(features.isfinite().all()), "features of 33 × 47 pixels are not finite")
+
+
+def every_channel_is_seen(make: Make) -> None:
+    """A change of any one channel changes the features."""
+    backbone, images = _built(make).eval(), _images(1).repeat(len(_SIX) + 1, 1, 1, 1)
+    for channel in range(len(_SIX)):
+        images[channel, channel] += _images(2)[1, channel]
+    with torch.no_grad():
+        features = cast(Tensor, backbone(images))
+    for channel in range(len(_SIX)):
+        seen = not torch.equal(features[channel], features[-1])
+        require(seen, f"channel {channel + 1} of {len(_SIX)} changes nothing")
+
+
+def torch_export_is_reported(make: Make) -> str:
+    """Says whether `torch.export` takes the backbone; nothing is asked."""
+    return export_note(_built(make), _images(1))
 
 
 def the_seed_decides_the_start(make: Make) -> None:
@@ -74,12 +115,16 @@ BASIC = (
     features_have_the_declared_width,
     the_first_convolution_learns,
     safetensors_keep_the_network,
+    odd_sizes_are_taken_or_refused,
 )
 
 LAWS = (
     *BASIC,
     evaluation_treats_images_apart,
     the_seed_decides_the_start,
+    every_parameter_takes_part,
+    every_channel_is_seen,
+    torch_export_is_reported,
 )
 
 

@@ -13,6 +13,7 @@ from deepnoise_core.contracts import Targets
 from deepnoise_core.contracts.protocols import Head
 from deepnoise_core.engine.losses import hard_targets
 from deepnoise_core.testing.laws import close, require
+from deepnoise_core.testing.modules import export_note, require_all_take_part, require_copies_stand_alone
 
 Make = Callable[[int, int], nn.Module]
 """Builds the head from F features to K classes."""
@@ -117,6 +118,18 @@ def safetensors_keep_the_head(make: Make) -> None:
     require(torch.equal(logits, other(_features())), "saved and loaded weights give other logits")
 
 
+def every_parameter_takes_part(make: Make) -> None:
+    """The loss reaches every parameter, which several devices need; a copy stands alone, as a teacher must."""
+    head, targets = _built(make), hard_targets(torch.arange(4))
+    require_copies_stand_alone(head, _features())
+    require_all_take_part(head, lambda network: _loss(network, _features(), targets).sum())
+
+
+def torch_export_is_reported(make: Make) -> str:
+    """Says whether `torch.export` takes the head in evaluation; nothing is asked."""
+    return export_note(_built(make), _features())
+
+
 BASIC = (
     logits_have_one_column_a_class,
     the_loss_is_one_of_each_image,
@@ -130,6 +143,8 @@ LAWS = (
     what_the_loss_teaches_the_logits_say,
     evaluation_needs_no_label,
     half_precision_stays_finite,
+    every_parameter_takes_part,
+    torch_export_is_reported,
 )
 
 

@@ -154,6 +154,37 @@ def arithmetic_is_what_the_normalizer_does(make: Make) -> None:
         )
 
 
+def what_it_uses_of_other_images_is_said(make: Make) -> None:
+    """Where the pixels of other sites change an image, `transductive` says what of the screen is used."""
+    screen = _screen()
+    pixels = _pixels(screen)
+    pixels[1:] = 255 - pixels[1:] // 2
+    normalizer, other = _fitted(make, screen), _fitted(make, _with_pixels(screen, pixels))
+    require(isinstance(normalizer.transductive, str), "transductive is a line of text, or empty")
+    one, same = (each(_images(screen)[:1], torch.tensor([0])) for each in (normalizer, other))
+    require(normalizer.transductive or torch.equal(one, same), "other images change the result without a word")
+
+
+def names_of_perturbations_have_no_say(make: Make) -> None:
+    """A fit on a screen whose perturbations are named otherwise is the same, bit for bit."""
+    screen = _screen()
+    renamed = replace(screen, sites=screen.sites.with_columns(perturbation=pl.lit("another")))
+    made, same = (_fitted(make, each)(_images(screen), _rows(screen)) for each in (screen, renamed))
+    require(torch.equal(made, same), "the names of perturbations change the result")
+
+
+def images_stay_on_their_device(make: Make) -> str | None:
+    """Images on an accelerator, where there is one, become there what they become on the CPU."""
+    if not torch.accelerator.is_available():
+        return "no accelerator here, so images stayed on the CPU"
+    screen, device = _screen(), torch.accelerator.current_accelerator()
+    normalizer = _fitted(make, screen)
+    made = normalizer(_images(screen).to(device), _rows(screen).to(device))
+    require(made.device.type == getattr(device, "type", None), f"images on {device} come back on {made.device}")
+    require(close(made.cpu(), normalizer(_images(screen), _rows(screen)), 1e-4), f"on {device} images differ")
+    return None
+
+
 BASIC = (
     raw_images_become_float32,
     raw_images_are_left_alone,
@@ -170,6 +201,9 @@ LAWS = (
     evaluation_is_not_random,
     an_image_stands_alone,
     arithmetic_is_what_the_normalizer_does,
+    what_it_uses_of_other_images_is_said,
+    names_of_perturbations_have_no_say,
+    images_stay_on_their_device,
 )
 
 

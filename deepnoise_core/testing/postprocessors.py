@@ -126,12 +126,53 @@ def predictions_are_left_alone(make: Make) -> None:
         require(np.array_equal(_embeddings(wells), embeddings), "the post-processor writes into its input")
 
 
+def labels_have_no_say(make: Make) -> None:
+    """Columns that tell the truth, such as `perturbation`, change nothing, and stay where they were."""
+    wells = merge_sites(_sites())
+    truth = np.array([wells.classes[row % len(wells.classes)] for row in range(len(wells))], dtype=object)
+    told = replace(wells, ids={**wells.ids, "perturbation": truth})
+    for design in _DESIGNS:
+        made, same = make()(told, design), make()(wells, design)
+        require(np.array_equal(made.scores, same.scores), "labels change scores")
+        require(np.array_equal(_embeddings(made), _embeddings(same)), "labels change embeddings")
+        for stage, labels in same.stages.items():
+            require(np.array_equal(made.stages[stage], labels), f"labels change the stage {stage}")
+        kept = made.ids.get("perturbation", np.array([]))
+        require(np.array_equal(kept, truth), "a column of the table is lost or changed")
+
+
+def nothing_is_random(make: Make) -> None:
+    """The same predictions give the same bits, and notes of what came before stay."""
+    wells = replace(merge_sites(_sites()), notes=("before",))
+    for design in _DESIGNS:
+        made, same = make()(wells, design), make()(wells, design)
+        require(np.array_equal(made.scores, same.scores), "the same predictions give other scores")
+        require(
+            np.array_equal(_embeddings(made), _embeddings(same)), "the same predictions give other embeddings"
+        )
+        for stage, labels in made.stages.items():
+            require(np.array_equal(same.stages[stage], labels), f"the stage {stage} differs from call to call")
+        require("before" in made.notes, "a note of what came before is lost")
+
+
+def predictions_without_embeddings_are_taken_or_refused(make: Make) -> None:
+    """Predictions that hold scores alone come back so, or are refused with a PredictionsError."""
+    wells = replace(merge_sites(_sites()), embeddings=None)
+    for design in _DESIGNS:
+        try:
+            made = make()(wells, design)
+        except PredictionsError:
+            continue
+        require(_wells(made) == _wells(wells), "wells are dropped, repeated or moved")
+
+
 BASIC = (
     wells_stay_in_their_order,
     embeddings_are_numbers,
     sites_become_wells_or_stay,
     nothing_gives_nothing,
     predictions_are_left_alone,
+    predictions_without_embeddings_are_taken_or_refused,
 )
 
 LAWS = (
@@ -139,6 +180,8 @@ LAWS = (
     the_order_of_rows_is_irrelevant,
     what_other_rows_decide_is_declared,
     wells_of_no_class_have_no_say,
+    labels_have_no_say,
+    nothing_is_random,
 )
 
 

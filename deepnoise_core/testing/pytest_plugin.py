@@ -16,7 +16,7 @@ Several markers on one test are checked one after another.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -71,29 +71,30 @@ def law(request: pytest.FixtureRequest, record_property: Callable[[str, object],
     def call() -> None:
         __tracebackhide__ = True
         if note := case():
-            record_property(_NOTE, f"{case.subject}: {note}")
+            record_property(_NOTE, (note, f"{case.kind} {case.component}"))
 
     return call
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many laws each component kept, since silence is not conformance."""
-    kept, expected, notes = Counter[str](), Counter[str](), list[str]()
+    kept, expected, notes = Counter[str](), Counter[str](), defaultdict[str, list[str]](list)
     for counts, outcome in ((kept, "passed"), (expected, "xfailed")):
         for report in terminalreporter.getreports(outcome):
             for name, value in getattr(report, "user_properties", ()) if report.when == "call" else ():
                 if name == _PROPERTY:
                     counts[str(value)] += 1
                 elif name == _NOTE:
-                    notes.append(str(value))
+                    note, subject = value
+                    notes[note].append(subject)
     if not kept and not expected:
         return
     terminalreporter.section("deepnoise")
     for component in dict.fromkeys((*kept, *expected)):
         failures = f", {expected[component]} failed as expected" if expected[component] else ""
         terminalreporter.write_line(f"{component}: {kept[component]} laws kept{failures}")
-    for note in notes:
-        terminalreporter.write_line(note)
+    for note, subjects in notes.items():
+        terminalreporter.write_line(f"{note}: {', '.join(dict.fromkeys(subjects))}")
     terminalreporter.write_line(f"{kept.total()} laws kept in all")
 
 
