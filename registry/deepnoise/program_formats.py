@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -31,17 +32,24 @@ class Format(NamedTuple):
     """What runs a file, as a user would run it."""
 
 
-def _pt2(program: ExportedProgram, interface: Mapping[str, Any]) -> bytes:
-    file = io.BytesIO()
-    # What the exporters warn of concerns their own workings; whether they worked is measured afterwards.
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """What exporters warn of concerns their own workings; whether they worked is measured afterwards."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        yield
+
+
+def _pt2(program: ExportedProgram, interface: Mapping[str, Any]) -> bytes:
+    file = io.BytesIO()
+    with _unwarned():
         torch.export.save(program, file, extra_files={METADATA: json.dumps(interface)})
     return file.getvalue()
 
 
 def _opened_pt2(content: bytes) -> Run:
-    run = torch.export.load(io.BytesIO(content)).module()
+    with _unwarned():
+        run = torch.export.load(io.BytesIO(content)).module()
 
     def ran(given: Sequence[Tensor]) -> Sequence[Tensor]:
         with torch.no_grad():
@@ -53,8 +61,7 @@ def _opened_pt2(content: bytes) -> Run:
 
 def _onnx(program: ExportedProgram, interface: Mapping[str, Any]) -> bytes:
     names = {part: [one["name"] for one in interface[part]] for part in ("inputs", "outputs")}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _unwarned():
         made = torch.onnx.export(
             program,
             dynamo=True,
