@@ -31,9 +31,9 @@ TOLERANCES = {
 }
 """Device → precision → largest difference, as a share of the largest expected number.
 
-Half precision is allowed about four times the most that five families of networks differed by, which was DenseNet-121's
-2.0e-2 in bf16 and 2.6e-3 in fp16 on a CPU, 1.9e-2 and 2.4e-3 on an H200. CUDA multiplies in TF32 within convolutions:
-1.5e-3 there, and 2.5e-6 without it. MPS is taken for CUDA's like, unmeasured.
+Half precision is allowed about four times the most that five families of networks differed by, which was
+DenseNet-121's 2.0e-2 in bf16 and 2.6e-3 in fp16 on a CPU, 1.9e-2 and 2.4e-3 on an H200. CUDA multiplies in TF32
+within convolutions: 1.5e-3 there, and 2.5e-6 without it. MPS is taken for CUDA's like, unmeasured.
 """
 
 _SITES = 2
