@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -47,8 +48,12 @@ def first_import(name: str, module: str) -> Import:
 
 def _imported(name: str, module: str) -> Import:
     command = [sys.executable, "-m", "deepnoise_core.testing.importing", name, module]
+    # A plugin under test may lie where only this process looks, as by pytest's `pythonpath`.
+    paths = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_S, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603, our own module
+            command, capture_output=True, text=True, timeout=_LONGEST_S, check=False, env=paths
+        )
     except subprocess.TimeoutExpired:
         return Import(_LONGEST_S, (), f"it is not done after {_LONGEST_S} s")
     lines = done.stdout.splitlines()

@@ -119,7 +119,7 @@ WITHOUT_WEIGHTS = {law.__name__ for law in laws_of_offers()} | {"features_have_t
 @pytest.mark.deepnoise(
     "efficientnet", components=["efficientnet_b0"], options={"efficientnet_b0": [{"drop_path": 0.2}]}
 )
-@pytest.mark.deepnoise("timm", options={"timm": [{"model": "resnet10t"}]})
+@pytest.mark.deepnoise("timm")
 @pytest.mark.deepnoise("xception", components=["xception"])
 def test_components_keep_the_laws(law: Callable[[], None]) -> None:
     law()
