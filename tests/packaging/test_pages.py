@@ -4,6 +4,7 @@ Each page has a folder of its own. `<!-- given: PATH = MATERIAL; … -->` says w
 `<!-- not run: REASON -->` before a block why it is not run. A block with a title is a file that its page writes.
 """
 
+import importlib
 import io
 import os
 import re
@@ -21,6 +22,8 @@ import torch
 from hatchling.build import build_editable, build_wheel
 
 from deepnoise.__main__ import main
+from deepnoise_core.testing.cases import cases_of
+from deepnoise_core.testing.plugins import plugin_named
 from deepnoise_registry.hub.server.local import LocalHub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +33,7 @@ PAGES = {
     if file.parent.name != "reference"
 }
 NOT_RUN_AT_MOST = 12
+WITH_CONTROLS = "data.roles=[treatment, negative_control]"
 
 BLOCK = re.compile(
     r'(?:^<!-- not run: (?P<reason>.+?) -->\n+)?^ *```(?P<language>\w*)(?: title="(?P<title>[^"]+)")?\n'
@@ -103,13 +107,23 @@ def deepnoise(*words: str) -> str:
     return out.getvalue()
 
 
+def process(module: str, *words: str) -> None:
+    """Run a module as a process of its own; it must end well."""
+    command = [sys.executable, "-m", module, *words]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="module")
 def materials(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """What pages may be given, by its name; each is made once, and then linked to."""
     folder = tmp_path_factory.mktemp("given")
     makers: dict[str, Callable[[str], object]] = {
         "a screen": lambda out: deepnoise("simulate", out, "--preset", "tiny"),
-        "a run": lambda out: deepnoise("train", "tiny", "--screen", str(made("a screen")), "--out", out),
+        "a run": lambda out: deepnoise(
+            "train", "tiny", "--screen", str(made("a screen")), "--out", out, "--set", WITH_CONTROLS
+        ),
         "predictions": lambda out: deepnoise(
             "predict", str(made("a run")), "--screen", str(made("a screen")), "--out", out
         ),
@@ -124,6 +138,13 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
     return made
 
 
+def forget_plugins() -> None:
+    """Let the next command import the plugins of pages anew, as a process of its own would."""
+    for name in [name for name in sys.modules if name.startswith("deepnoise_plugin_")]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
 @dataclass
 class Folder:
     """Where the blocks of one page run, one after another."""
@@ -136,6 +157,7 @@ class Folder:
         if block.title:
             Path(block.title).parent.mkdir(parents=True, exist_ok=True)
             Path(block.title).write_text(block.body)
+            forget_plugins()
         elif block.language == "python":
             with redirect_stdout(io.StringIO()):
                 exec(compile(block.body, "a block", "exec"), self.names)
@@ -150,6 +172,13 @@ class Folder:
                 pass
             case ["deepnoise", *arguments, ">", file]:
                 Path(file).write_text(deepnoise(*arguments))
+            case ["deepnoise", "plugins", "check", name, *_]:
+                # The command gives each component a process; its laws are the same here, for less.
+                for law in cases_of(plugin_named(name)):
+                    law()
+            case ["deepnoise", "push", *arguments]:
+                # The Hub's client listens to HF_ENDPOINT when it is imported, and that was long ago.
+                process("deepnoise", "push", *arguments)
             case ["deepnoise", *arguments]:
                 deepnoise(*arguments)
             case ["cd", folder]:
@@ -160,15 +189,7 @@ class Folder:
                 Path("dist").mkdir()
                 build_wheel("dist")
             case ["pytest"]:
-                environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-                done = subprocess.run(
-                    [sys.executable, "-m", "pytest", "-q"],
-                    env=environment,
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                assert done.returncode == 0, done.stdout
+                process("pytest", "-q")
             case _:
                 raise AssertionError(
                     f"pages may not say {shlex.join(words)!r}, unless they say why it is not run"
@@ -191,11 +212,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
-    before = set(sys.modules)
     yield Folder(monkeypatch, tmp_path / "installed")
-    for name in set(sys.modules) - before:
-        if name.startswith("deepnoise_plugin_"):
-            del sys.modules[name]
+    forget_plugins()
 
 
 @pytest.fixture
@@ -208,15 +226,16 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
         yield served
 
 
-@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("page", RUN)
-def test_page_runs(page: str, folder: Folder, materials: Callable[[str], Path]) -> None:
+def test_page_runs(page: str, folder: Folder, materials: Callable[[str], Path], hub: LocalHub) -> None:
     for given in GIVEN.findall(PAGES[page]):
         for one in given.split("; "):
             path, material = one.split(" = ")
             if path.startswith("hf-hub:"):
                 repository, tag = path.removeprefix("hf-hub:").split("@")
-                deepnoise("push", str(materials(material)), repository, "--tag", tag, "--license", "mit")
+                bundle = materials(material) / "bundle"
+                files = {file.name: file.read_bytes() for file in bundle.iterdir()}
+                hub.store.publish(repository, files, tag=tag)
                 continue
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).symlink_to(materials(material))
