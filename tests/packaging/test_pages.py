@@ -176,7 +176,7 @@ class Folder:
                 # The command gives each component a process; its laws are the same here, for less.
                 for law in cases_of(plugin_named(name)):
                     law()
-            case ["deepnoise", "push", *arguments]:
+            case ["deepnoise", "push", *arguments] if "--dry-run" not in arguments:
                 # The Hub's client listens to HF_ENDPOINT when it is imported, and that was long ago.
                 process("deepnoise", "push", *arguments)
             case ["deepnoise", *arguments]:

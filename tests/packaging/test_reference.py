@@ -75,7 +75,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built so that a warning about a link, an anchor or an image is an error."""
     folder = tmp_path_factory.mktemp("site")
     program = Path(sys.executable).with_name("mkdocs")
-    command = [program, "build", "--strict", "--quiet", "--site-dir", folder]
+    command = [str(program), "build", "--strict", "--quiet", "--site-dir", str(folder)]
     done = subprocess.run(
         command,
         cwd=ROOT,
