@@ -68,11 +68,14 @@ def the_fit_ignores_the_order_of_sites(make: Make) -> None:
         require(torch.equal(shuffled, straight), "the order of sites changes the result")
 
 
-def the_fit_ignores_how_statistics_were_read(make: Make) -> None:
-    """Statistics that were read one site at a time give the same images as those read at once, bit for bit."""
-    screen = _screen()
-    one, other = (_fitted(make, screen, batch_size=size)(_images(screen), _rows(screen)) for size in (1, 64))
-    require(torch.equal(one, other), "the number of sites read at a time changes the result")
+def the_fit_ignores_how_statistics_are_held(make: Make) -> None:
+    """Statistics taken from those of another order, as of a pack, give the same images, bit for bit."""
+    for screen in map(_screen, DEPTHS):
+        order, taken = np.random.default_rng(1).permutation(len(screen)), make()
+        statistics = site_statistics(screen.take(order), measures=taken.needs)
+        taken.fit(statistics.take(np.argsort(order)))
+        made, expected = (one(_images(screen), _rows(screen)) for one in (taken, _fitted(make, screen)))
+        require(torch.equal(made, expected), "the way statistics are held changes the result")
 
 
 def a_second_fit_forgets_the_first(make: Make) -> None:
@@ -165,12 +168,19 @@ def what_it_uses_of_other_images_is_said(make: Make) -> None:
     require(normalizer.transductive or torch.equal(one, same), "other images change the result without a word")
 
 
-def names_of_perturbations_have_no_say(make: Make) -> None:
-    """A fit on a screen whose perturbations are named otherwise is the same, bit for bit."""
+def names_have_no_say(make: Make) -> None:
+    """A fit on a screen whose experiments, plates, cell types and perturbations are named otherwise is the same.
+
+    Their names come in the reverse order, so that none can be the first by its name alone.
+    """
     screen = _screen()
-    renamed = replace(screen, sites=screen.sites.with_columns(perturbation=pl.lit("another")))
+    other = {
+        name: pl.lit("z") + (10_000 - pl.col(name).rank("dense").cast(pl.Int64)).cast(pl.String)
+        for name in ("experiment", "plate", "cell_type", "perturbation")
+    }
+    renamed = replace(screen, sites=screen.sites.with_columns(**other))
     made, same = (_fitted(make, each)(_images(screen), _rows(screen)) for each in (screen, renamed))
-    require(torch.equal(made, same), "the names of perturbations change the result")
+    require(torch.equal(made, same), "other names change the result")
 
 
 def images_stay_on_their_device(make: Make) -> str | None:
@@ -195,14 +205,14 @@ BASIC = (
 LAWS = (
     *BASIC,
     the_fit_ignores_the_order_of_sites,
-    the_fit_ignores_how_statistics_were_read,
+    the_fit_ignores_how_statistics_are_held,
     a_second_fit_forgets_the_first,
     a_constant_channel_stays_finite,
     evaluation_is_not_random,
     an_image_stands_alone,
     arithmetic_is_what_the_normalizer_does,
     what_it_uses_of_other_images_is_said,
-    names_of_perturbations_have_no_say,
+    names_have_no_say,
     images_stay_on_their_device,
 )
 
@@ -237,9 +247,9 @@ def _with_pixels(screen: Screen, pixels: NDArray[np.unsignedinteger]) -> Screen:
     return replace(screen, store=ArrayStore(pixels))
 
 
-def _fitted(make: Make, screen: Screen, batch_size: int = 64) -> Normalizer:
+def _fitted(make: Make, screen: Screen) -> Normalizer:
     normalizer = make()
-    normalizer.fit(site_statistics(screen, measures=normalizer.needs, batch_size=batch_size))
+    normalizer.fit(site_statistics(screen, measures=normalizer.needs))
     return normalizer
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
+from typing import Any, get_args
 
 from pydantic import BaseModel
+from pydantic.errors import PydanticUserError
 
 from deepnoise_core.contracts import Component, Kind, Options
 from deepnoise_core.testing.importing import first_import, imported
@@ -83,7 +84,12 @@ def every_option_is_described(offer: Offer) -> None:
 
 def options_have_a_schema(offer: Offer) -> None:
     """Options have a JSON Schema, which editors of recipes use."""
-    require(offer.component.options.model_json_schema().get("type") == "object", "the schema is of no object")
+    model = offer.component.options
+    try:
+        schema = model.model_json_schema()
+    except PydanticUserError as error:
+        raise AssertionError(f"{model.__name__} has no JSON Schema: {error}") from error
+    require(schema.get("type") == "object", "the schema is of no object")
 
 
 def it_says_what_it_is(offer: Offer) -> None:
@@ -95,7 +101,7 @@ def it_says_what_it_is(offer: Offer) -> None:
         ("the factory", resolve(offer.component.factory)),
         ("the options model", offer.component.options),
     ):
-        require((inspect.getdoc(thing) or "").strip(), f"{what} has no docstring")
+        require((thing.__doc__ or "").strip(), f"{what} has no docstring of its own")
 
 
 def importing_the_plugin_is_quick(offer: Offer) -> None:
@@ -127,8 +133,18 @@ LAWS = (
 
 
 def _models(options: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """A model and those of fields that are models themselves."""
-    yield options
-    for field in options.model_fields.values():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _models(field.annotation)
+    """A model and those within its fields, such as the values of a mapping."""
+    found, waiting = set[type[BaseModel]](), [options]
+    while waiting:
+        model = waiting.pop()
+        if model not in found:
+            yield model
+            found.add(model)
+            waiting += [inner for field in model.model_fields.values() for inner in _models_in(field.annotation)]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

@@ -79,13 +79,15 @@ def nothing_gives_nothing(make: Make) -> None:
 
 
 def what_other_rows_decide_is_declared(make: Make) -> None:
-    """Where a well's labels or embedding change with the wells around it, `transductive` says what was used."""
+    """Where other wells change the scores, labels or embedding of a well, `transductive` says what was used."""
     wells = merge_sites(_sites())
     for design in _DESIGNS:
         together = make()(wells, design)
         if len(together.transductive) > len(wells.transductive):
             continue
         alone = [_alone(make, wells, row, design) for row in range(len(wells))]
+        scores = np.concatenate([one.scores for one in alone])
+        require(np.allclose(scores, together.scores, atol=1e-5), "scores use other rows without a word")
         for stage, labels in together.stages.items():
             apart = np.array([one.stages[stage][0] for one in alone])
             require(np.array_equal(apart, labels), f"stage {stage} uses other rows without a word")

@@ -159,7 +159,7 @@ def a_missing_image_is_named(make: ReaderMaker) -> str | None:
         opened = make().open(path)
         if not isinstance(opened.store, ImageFiles):
             return "images are no files of their own, so none was taken away"
-        file, site = opened.store.file(0, 0), opened.sites["site_id"][0]
+        file, site = opened.store.file(len(opened) - 1, 0), opened.sites["site_id"][-1]
         file.unlink()
         _require_image_error(opened, file, "is gone")
         try:
@@ -179,7 +179,7 @@ def a_damaged_image_is_named(make: ReaderMaker) -> str | None:
     with _opened(make) as screen:
         if not isinstance(screen.store, ImageFiles):
             return "images are no files of their own, so none was damaged"
-        file = screen.store.file(0, 0)
+        file = screen.store.file(len(screen) - 1, 0)
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
         _require_image_error(screen, file, "is cut short")
     return None

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import StepBatch
+from deepnoise_core.contracts import Batch, StepBatch
 from deepnoise_core.contracts.protocols import Strategy
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.testing.laws import close, require
@@ -172,7 +172,12 @@ def unlabelled_images_come_without_labels(make: Make) -> None:
     batch = random_batch(job.strategy.views, 0)
     for part in (batch.labelled, batch.unlabelled):
         require(part is None or set(vars(part)) == {"rows", "views"}, "more is told than rows and views")
-    job.backward(batch, step=0)
+    try:
+        job.backward(batch, step=0)
+    except AttributeError as error:
+        if not isinstance(error.obj, Batch):
+            raise
+        raise AssertionError(f"the strategy asks for {error.name!r} of images without labels") from error
 
 
 def the_published_network_scores_images(make: Make) -> None:
