@@ -43,9 +43,13 @@ def test_steps_are_measured_one_upon_the_other(tiny_predictions: Path, tmp_path:
     assert len(np.unique(np.asarray(Image.open(picture).convert("RGB")).reshape(-1, 3), axis=0)) > 50
 
 
-def test_wells_never_trained_on_count_by_themselves(tiny_predictions: Path, deepnoise: Run) -> None:
-    done = deepnoise("disentangle", tiny_predictions, "--json")
+def test_wells_never_trained_on_count_by_themselves(
+    tiny_predictions: Path, tmp_path: Path, deepnoise: Run
+) -> None:
+    picture = tmp_path / "plane.png"  # of one experiment, which leaves nothing to draw
+    done = deepnoise("disentangle", tiny_predictions, "--json", "--picture", picture)
     assert done.returncode == 0, done.stderr
+    assert picture.is_file()
     found = json.loads(done.stdout)
     assert list(found["steps"]) == ["as predicted"]
     assert any("part test" in note for note in found["notes"])

@@ -20,7 +20,7 @@ def draw_plane(steps: Mapping[str, Disentanglement], anchors: Mapping[str, Disen
     """Signal upwards against noise, an arrow from one numbered step to the next, anchors in grey.
 
     Both axes run from chance (0) to certainty (1): of the perturbation probe, and of the probe that leaks most,
-    experiment, plate or position. What cannot be measured is not drawn.
+    experiment, plate or position. What cannot be measured is not drawn, and said where nothing can.
 
     Args:
         steps: name → embedding, in their order.
@@ -47,11 +47,14 @@ def draw_plane(steps: Mapping[str, Disentanglement], anchors: Mapping[str, Disen
         axes.annotate(
             str(number), (one.noise, one.signal), color="w", fontsize=8, ha="center", va="center_baseline"
         )
-    legend = axes.legend(frameon=False, loc="upper right", handlelength=0, handletextpad=0, borderaxespad=1.2)
-    for handle in legend.legend_handles:
-        handle.set_visible(False)  # type: ignore[union-attr]
+    if shown:
+        legend = axes.legend(frameon=False, loc="upper right", handlelength=0, handletextpad=0, borderaxespad=1.2)
+        for handle in legend.legend_handles:
+            handle.set_visible(False)  # type: ignore[union-attr]
+    else:
+        axes.text(0.5, 0.5, "these wells tell no signal or noise", color="0.4", ha="center")
     axes.text(0.02, 0.92, "↖ better", color="0.4", fontsize=9)
-    leftmost = min(one.noise for one in (*shown.values(), *_drawn(anchors).values()))
+    leftmost = min((one.noise for one in (*shown.values(), *_drawn(anchors).values())), default=0.0)
     axes.set(xlim=(min(leftmost, 0.0) - 0.06, 1.08), ylim=(-0.08, 1.08))
     axes.set_xlabel("noise: what probes read of experiment, plate or position\n0 chance, 1 certainty")
     axes.set_ylabel("signal: what a probe reads of perturbations\nin unseen experiments; 0 chance, 1 certainty")
