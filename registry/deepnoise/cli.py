@@ -27,6 +27,7 @@ from deepnoise.commands import (
     screen,
     simulate,
     submit,
+    sweep,
     train,
     verify,
     x,
@@ -46,6 +47,7 @@ for command in (
     demo,
     simulate,
     train,
+    sweep,
     predict,
     evaluate,
     disentangle,
@@ -71,7 +73,7 @@ app.add_typer(plugins.app, name="plugins")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(screen.app, name="screen")
 
-_SPREADING = ("--set", "--option")
+_SPREADING = ("--set", "--option", "--grid")
 
 
 def spread(words: Iterable[str]) -> Sequence[str]:

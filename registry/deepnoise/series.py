@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +24,15 @@ from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.training import CHECKPOINTS
 from deepnoise_registry.catalogue import Catalogue
+from deepnoise_registry.compose import Composition
 from deepnoise_registry.recipes.reading import read_recipe
 from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
 from deepnoise_registry.recipes.stages import Part, parts_of
 from deepnoise_registry.recipes.writing import recipe_to_yaml
 
 RECORD = "series.json"
+
+State = Literal["waiting", "started", "finished"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def train_recipe(
     refuse_taken(out, "a series of runs")
     if exclude:
         screen = without_excluded(screen, read_exclusions(exclude), str(exclude))
-    parts = parts_of(recipe, _cell_types(screen), folds)
+    parts = parts_for(recipe, screen, folds)
     card = {
         "format": 1,
         "recipe": recipe.name,
@@ -124,12 +127,43 @@ def resume(
         return resume_run(out, screen, catalogue, device=device, observer=observer)
     card = read_card(out / RECORD)
     recipe, _ = read_recipe(out / "recipe.yaml", catalogue)
-    if all(_state(out / one["path"]) == "finished" for one in card["parts"]):
+    if state_of(out) == "finished":
         raise ModelError(f"{out}: this series is finished; predict with it, or train another")
     opened = open_as_it_was(screen, card["screen"], recipe, catalogue, out)
-    parts = parts_of(recipe, _cell_types(opened), card["folds"])
+    parts = parts_for(recipe, opened, card["folds"])
     work = _Work(recipe, parts, opened, out, catalogue, device, observer or Silent(), card)
     return work.go_on(work.checked())
+
+
+def parts_for(recipe: Recipe, screen: Screen, folds: int | None) -> tuple[Part, ...]:
+    """The trainings that a recipe stands for on a screen: see `parts_of`."""
+    return parts_of(recipe, _cell_types(screen), folds)
+
+
+def check_parts(
+    parts: Iterable[Part], screen: Screen, catalogue: Catalogue, device: DeviceName
+) -> Iterator[Composition]:
+    """The composition of each part, known to go with the screen; reads no pixel and writes nothing.
+
+    Raises:
+        InputError: a part does not go with the screen; names it, where it is one of several.
+    """
+    for part in parts:
+        try:
+            composition, _ = prepared(part.recipe, screen, catalogue, device)
+        except InputError as error:
+            if not part.path:
+                raise
+            raise InputError(f"{part.path}: {error}") from error
+        yield composition
+
+
+def state_of(folder: Path) -> State:
+    """How far a run or a series is, by what its folder holds."""
+    if (folder / RECORD).is_file():
+        parts = read_card(folder / RECORD)["parts"]
+        return "finished" if all(_state(folder / one["path"]) == "finished" for one in parts) else "started"
+    return _state(folder)
 
 
 def outcome(run: Run) -> str:
@@ -179,11 +213,7 @@ class _Work:
             unknown = sorted(stage.epoch_ratio.keys() - set(_cell_types(self.screen)), key=natural_key)
             if unknown:
                 self.observer.note(f"stage {stage.name}: the screen has no {', '.join(unknown)}")
-        for part in self.parts:
-            try:
-                composition, _ = prepared(part.recipe, self.screen, self.catalogue, self.device)
-            except InputError as error:
-                raise InputError(f"{part.path}: {error}") from error
+        for composition in check_parts(self.parts, self.screen, self.catalogue, self.device):
             measures |= set(composition.normalizer.needs)
         return with_pixels_read(self.screen, measures, self.recipe.data, self.observer)
 
@@ -241,8 +271,8 @@ class _Work:
         replace_file(self.out / RECORD, json.dumps(self.card, indent=2))
 
 
-def _state(folder: Path) -> Literal["waiting", "started", "finished"]:
-    """How far a part is, by what its folder holds."""
+def _state(folder: Path) -> State:
+    """How far a run is."""
     if (folder / "bundle").is_dir():
         return "finished"
     return "started" if saved_steps(folder / CHECKPOINTS) else "waiting"

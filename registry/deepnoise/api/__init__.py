@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deepnoise.api.catalogue import components, installed
-from deepnoise.api.models import ensemble, export, load, train, verify
+from deepnoise.api.models import ensemble, export, load, sweep, train, verify
 from deepnoise.api.recipes import compose, load_recipe
 from deepnoise.api.results import baseline, compare, disentangle, evaluate, submit, write_profiles
 from deepnoise.api.screens import open_screen, pack, simulate
@@ -28,6 +28,7 @@ __all__ = [
     "report",
     "simulate",
     "submit",
+    "sweep",
     "train",
     "verify",
     "write_profiles",

@@ -16,8 +16,9 @@ from deepnoise_registry.recipes.recipe import Recipe
 if TYPE_CHECKING:
     from deepnoise.ensembles import Ensemble
     from deepnoise.exporting import Exported, Pixels, ProgramFormat
-    from deepnoise.model import Model
+    from deepnoise.model import Model, PartName
     from deepnoise.series import Series
+    from deepnoise.sweeps.sweep import Sweep
     from deepnoise.training import Run
     from deepnoise_core.engine.devices import DeviceName
     from deepnoise_core.engine.observation import Observer
@@ -58,6 +59,52 @@ def train(
         observer=observer,
         exclude=Path(exclude) if exclude is not None else None,
     )
+
+
+def sweep(
+    recipe: Recipe | str | Path,
+    screen: str | Path,
+    out: str | Path,
+    *,
+    grid: Sequence[str],
+    seeds: int = 1,
+    sets: Sequence[str] = (),
+    folds: int | None = None,
+    jobs: int = 1,
+    part: PartName = "test",
+    device: DeviceName = "auto",
+    observer: Observer | None = None,
+) -> Sweep:
+    """Train every combination of a grid with several seeds, and evaluate each; goes on where `out` holds it.
+
+    Args:
+        recipe: filled, or the name or path of one.
+        screen: the path of one.
+        out: the sweep's folder.
+        grid: `KEY=VALUE,VALUE,…` each, as in `strategy.name=supervised,mean-teacher`.
+        seeds: of each combination, from the recipe's own upwards.
+        sets: changes to the recipe of all of them, such as `train.epochs=3`.
+        folds: of each, which predict together; as the recipe splits where None.
+        jobs: trainings at a time; each is a process of its own where it is more than one.
+        part: wells that are predicted and evaluated: `test`, `validation` or `all`.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        observer: is told of progress.
+    """
+    from deepnoise.sweeps.grid import parse_grid
+    from deepnoise.sweeps.plan import Request
+    from deepnoise.sweeps.sweep import run_sweep
+
+    request = Request(
+        recipe,
+        str(screen),
+        parse_grid(grid),
+        seeds=seeds,
+        sets=tuple(sets),
+        folds=folds,
+        part=part,
+        device=device,
+    )
+    return run_sweep(request, Path(out), installed(), jobs=jobs, observer=observer)
 
 
 def load(path: str | Path) -> Model | Ensemble:

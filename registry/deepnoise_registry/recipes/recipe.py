@@ -31,7 +31,8 @@ STAGE_FIELDS: Mapping[str, Kind] = {
 }
 """Fields of a stage that hold one component, or null for the recipe's own."""
 
-_PROSE = {"name", "summary", "reproduces", "published", "protocol"}
+PROSE = {"name", "summary", "reproduces", "published", "protocol"}
+"""Fields of a recipe that change no number."""
 
 
 class ComponentReference(Options):
@@ -139,5 +140,5 @@ def default_of(field: str) -> JsonValue:
 
 def recipe_hash(recipe: Recipe) -> str:
     """SHA-256, in hex, of all that can change a number: every field but those of prose."""
-    fields = recipe.model_dump(mode="json", exclude=_PROSE)
+    fields = recipe.model_dump(mode="json", exclude=PROSE)
     return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

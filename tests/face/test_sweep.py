@@ -1,0 +1,242 @@
+"""Sweeps: every combination with every seed, kept, resumed, added to, and refused."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import deepnoise as dn
+from deepnoise.api import installed
+from deepnoise.sweeps.grid import combinations, parse_grid
+from deepnoise.sweeps.plan import Request, plan_sweep
+from deepnoise.sweeps.record import read_sweep
+from deepnoise_core.contracts.errors import InputError, RecipeError
+from deepnoise_core.engine.observation import Silent
+from deepnoise_registry.recipes.differences import differing_fields
+from deepnoise_registry.recipes.recipe import recipe_hash
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+SHORT = ("train.max_steps=2", "train.batch_size=8")
+GRID = ("strategy.name=supervised,mean-teacher", "train.optimizer.lr=1e-3,1e30")
+STRATEGIES = "strategy.name=supervised,mean-teacher"
+
+
+class Notes(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.told.append(text)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path) -> Path:
+    """A sweep of 2 × 2 combinations and 2 seeds, half of which fail; look, but do not touch."""
+    out = tmp_path_factory.mktemp("sweeps") / "sweep"
+    notes = Notes()
+    done = dn.sweep("tiny", tiny_screen, out, grid=GRID, seeds=2, sets=SHORT, device="cpu", observer=notes)
+    assert len(done.trials) == 8
+    assert [trial.values["train.optimizer.lr"] for trial in done.failed] == [1e30] * 4
+    assert sum(note.startswith("failed ") for note in notes.told) == 4
+    return out
+
+
+def test_each_trial_has_a_folder_that_its_recipe_names(sweep: Path) -> None:
+    record = read_sweep(sweep)
+    assert (record.seeds, record.grid["strategy.name"]) == ([0, 1], ["supervised", "mean-teacher"])
+    for trial in record.trials:
+        recipe = dn.load_recipe("tiny", sets=[*SHORT, *_sets(trial.values), f"seed={trial.seed}"])
+        assert trial.recipe_sha256 == recipe_hash(recipe)
+        assert trial.path.endswith(f"-seed-{trial.seed}-{recipe_hash(recipe)[:12]}")
+        finished = trial.state == "finished"
+        assert (sweep / trial.path / "evaluation.json").is_file() == finished
+        assert finished or "train.optimizer.lr" in trial.message
+        if finished:
+            assert recipe_hash(dn.load_recipe(sweep / trial.path / "recipe.yaml")) == trial.recipe_sha256
+
+
+def test_trials_are_evaluated_on_wells_that_none_was_trained_on(sweep: Path, tiny_screen: Path) -> None:
+    trial = next(trial for trial in read_sweep(sweep).trials if trial.state == "finished")
+    written = json.loads((sweep / trial.path / "evaluation.json").read_text())
+    assert written["part"] == "test"
+    assert written["by"]["experiment"].keys() == {"RPE-02"}
+    predicted = dn.evaluate(sweep / trial.path / "predictions").as_dict()
+    assert {**predicted, "made_by": 0} == {**written, "made_by": 0}
+
+
+def test_what_is_finished_is_kept_and_new_seeds_are_added(sweep: Path, tiny_screen: Path, tmp_path: Path) -> None:
+    out, notes = shutil.copytree(sweep, tmp_path / "sweep"), Notes()
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("model.safetensors")}
+    grid = ("strategy.name=supervised", "train.optimizer.lr=1e-3")
+    done = dn.sweep("tiny", tiny_screen, out, grid=grid, seeds=3, sets=SHORT, device="cpu", observer=notes)
+    assert "2 of 3 trials were finished before, and are kept" in notes.told
+    assert not done.failed
+    assert len(before) == 4
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    record = read_sweep(out)
+    assert (len(record.trials), record.seeds) == (9, [0, 1, 2])
+    assert record.grid["strategy.name"] == ["supervised", "mean-teacher"]
+    assert sum(trial.state == "failed" for trial in record.trials) == 4
+
+
+def test_a_trial_without_its_evaluation_is_only_predicted(sweep: Path, tiny_screen: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(sweep, tmp_path / "sweep")
+    trial = read_sweep(out).trials[0]
+    (out / trial.path / "evaluation.json").unlink()
+    weights = out / trial.path / "bundle" / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    grid = ("strategy.name=supervised", "train.optimizer.lr=1e-3")
+    dn.sweep("tiny", tiny_screen, out, grid=grid, seeds=1, sets=SHORT, device="cpu")
+    assert weights.stat().st_mtime_ns == before
+    assert (out / trial.path / "evaluation.json").read_text() == (
+        sweep / trial.path / "evaluation.json"
+    ).read_text().replace(str(sweep), str(out))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--grid", "strategy.name=supervised"], "grid: strategy.name and train.optimizer.lr then"),
+        (["--grid", *GRID, "--set", "train.max_steps=3"], "train.max_steps: 2 then, 3 now"),
+        (["--grid", *GRID, "--part", "all"], "part: test then, all now"),
+        (["--grid", *GRID, "--folds", "2"], "folds: None then, 2 now"),
+    ],
+)
+def test_a_folder_of_another_sweep_is_refused_with_what_differs(
+    words: list[str], said: str, sweep: Path, tiny_screen: Path, deepnoise: Run
+) -> None:
+    before = (sweep / "sweep.json").read_bytes()
+    sets = [word for one in SHORT for word in ("--set", one)]
+    done = deepnoise("sweep", "tiny", "--screen", tiny_screen, "--out", sweep, *sets, *words, "--device", "cpu")
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert (sweep / "sweep.json").read_bytes() == before
+
+
+def test_a_folder_of_something_else_is_refused(tiny_screen: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match="a sweep is never overwritten"):
+        dn.sweep("tiny", tiny_screen, tmp_path, grid=[STRATEGIES])
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        (["strategy.name"], "give KEY=VALUE,VALUE"),
+        (["strategy.name="], "give KEY=VALUE,VALUE"),
+        (["seed=1,2"], "say --seeds N"),
+        (["train.epochs=1,2", "train.epochs=3"], "train.epochs is given twice"),
+        (["train.epochs=1,2,1"], "the value 1 is given twice"),
+        (["train.epochs=[1"], "not YAML"),
+        (["train.epoch=1,2"], "did you mean 'epochs'"),
+        (["train.epochs=1,many"], "train.epochs: "),
+        (["strategy.name=supervised,mean-teachr"], "did you mean 'mean-teacher'"),
+        (["summary=a,b"], "summary=b: trains the very same as summary=a"),
+        (["strategy=supervised,fixmatch"], "strategy=fixmatch: strategy 'fixmatch' learns from the view"),
+        (["data.split.column=dataset,nothing"], "data.split.column=nothing: "),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_before_anything_is_written(
+    grid: list[str], said: str, tiny_screen: Path, tmp_path: Path
+) -> None:
+    with pytest.raises((InputError, RecipeError)) as caught:
+        dn.sweep("tiny", tiny_screen, tmp_path / "out", grid=grid, seeds=2)
+    assert said in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_values_are_yaml_and_may_hold_commas() -> None:
+    grid = parse_grid(["strategy=supervised,{name: mean-teacher, options: {decay: 0.9}}", 'a="x,y",[1, 2],null'])
+    assert grid == {
+        "strategy": ("supervised", {"name": "mean-teacher", "options": {"decay": 0.9}}),
+        "a": ("x,y", [1, 2], None),
+    }
+    made = combinations(grid)
+    assert len(made) == 6
+    assert made[4].sets == ('strategy={"name": "mean-teacher", "options": {"decay": 0.9}}', "a=[1, 2]")
+    assert made[1].slug == "supervised-a-1-2"
+
+
+def test_fields_of_a_recipe_that_its_stages_overrule_change_nothing(tiny_screen: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "staged.yaml"
+    recipe.write_text(
+        "name: staged\nbackbone: {name: timm, options: {model: test_efficientnet}}\n"
+        "data: {split: {column: dataset}}\nstages: [{name: only, strategy: supervised}]\n"
+    )
+    grid = parse_grid(["strategy=supervised,mean-teacher"])
+    with pytest.raises(InputError, match="the very same"):
+        plan_sweep(Request(recipe, str(tiny_screen), grid), tmp_path / "out", installed())
+
+
+def test_trials_may_be_series_that_predict_together(tiny_screen: Path, tmp_path: Path) -> None:
+    done = dn.sweep(
+        "tiny",
+        tiny_screen,
+        tmp_path / "out",
+        grid=["strategy.name=supervised"],
+        sets=SHORT,
+        folds=2,
+        device="cpu",
+    )
+    (trial,) = done.trials
+    assert trial.state == "finished"
+    assert (
+        json.loads((done.path / trial.path / "predictions" / "predictions.json").read_text())["provenance"][
+            "model"
+        ]
+        == "ensemble of 2"
+    )
+    assert (done.path / trial.path / "evaluation.json").is_file()
+
+
+def test_differences_of_recipes_leave_out_what_follows_from_names() -> None:
+    recipes = [
+        dn.load_recipe("tiny", sets=sets).model_dump(mode="json")
+        for sets in (["name=a"], ["strategy=supervised", "train.epochs=9"], ["strategy.options.cap=false"])
+    ]
+    assert differing_fields(recipes) == {
+        "strategy.name": ("mean-teacher", "supervised", "mean-teacher"),
+        "train.epochs": (2, 9, 2),
+    }
+    assert set(differing_fields([recipes[0], recipes[2]])) == {"strategy.options.cap"}
+
+
+def test_a_sweep_that_was_killed_leaves_no_process_and_goes_on(tiny_screen: Path, tmp_path: Path) -> None:
+    out, sets = tmp_path / "sweep", ("train.epochs=10", "train.checkpoints.minutes=0", *SHORT[1:])
+    words = ["sweep", "tiny", "--screen", tiny_screen, "--out", out, "--grid", "strategy.name=supervised"]
+    words += ["--seeds", 2, "--jobs", 2, "--device", "cpu", "--set", *sets]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deepnoise", *map(str, words)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _wait(lambda: any(out.glob("*/metrics.jsonl")))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert {trial.state for trial in read_sweep(out).trials} == {"started"}
+    _wait(lambda: not any(out.glob("*/.lock")))
+    assert not all((out / trial.path / "bundle").is_dir() for trial in read_sweep(out).trials)
+    done = dn.sweep("tiny", tiny_screen, out, grid=["strategy.name=supervised"], seeds=2, sets=sets, device="cpu")
+    assert [trial.state for trial in done.trials] == ["finished"] * 2
+    for trial in done.trials:
+        lines = (out / trial.path / "metrics.jsonl").read_text().splitlines()
+        assert [json.loads(line)["epoch"] for line in lines] == list(range(1, 11))
+
+
+def _sets(values: Mapping[str, object]) -> list[str]:
+    return [f"{key}={json.dumps(value)}" for key, value in values.items()]
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    end = time.monotonic() + 90
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.02)
