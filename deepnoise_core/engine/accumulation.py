@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from torch import Tensor
 
 from deepnoise_core.contracts import Batch, Losses, StepBatch, SupervisedBatch, Targets, View
+from deepnoise_core.data.batches import share_of
 
 
-def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch]]:
-    """Parts of a batch, as equal as can be, each with its share of the labelled images.
+def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch, bool]]:
+    """Parts of a batch, as equal as can be, each with its share of the labelled images, and whether it is the last.
 
     Means over labelled images, weighted by these shares, add up to the mean over the batch. For unlabelled ones
     that is exact where they divide as the labelled ones do. A batch that is too small for `count` parts of two
@@ -20,7 +21,7 @@ def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch]]:
     labelled, unlabelled = len(supervised.rows), 0 if pool is None else len(pool.rows)
     count = min(count, most_parts(batch))
     for part in range(count):
-        own, beside = _place(labelled, part, count), _place(unlabelled, part, count)
+        own, beside = share_of(labelled, part, count), share_of(unlabelled, part, count)
         classes, weights, smoothing = supervised.targets
         named = SupervisedBatch(
             supervised.rows[own],
@@ -28,7 +29,7 @@ def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch]]:
             Targets(classes[own], weights[own], smoothing),
         )
         share = (own.stop - own.start) / labelled
-        yield share, StepBatch(named, _batch(batch.labelled, own), pool and _batch(pool, beside))
+        yield share, StepBatch(named, _batch(batch.labelled, own), pool and _batch(pool, beside)), part == count - 1
 
 
 def most_parts(batch: StepBatch) -> int:
@@ -51,10 +52,6 @@ def _means(parts: Sequence[tuple[float, Mapping[str, Tensor]]]) -> dict[str, Ten
         for name, value in values.items():
             totals[name] = share * value.detach() + totals.get(name, 0.0)
     return totals
-
-
-def _place(size: int, part: int, count: int) -> slice:
-    return slice(size * part // count, size * (part + 1) // count)
 
 
 def _batch(batch: Batch, own: slice) -> Batch:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from deepnoise_core.contracts import Screen
 from deepnoise_core.data.tolerance import TolerantStore
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Observer
+from deepnoise_core.engine.processes import process_count, texts_of_all
+
+
+def tell_all(inputs: Inputs) -> None:
+    """Let all processes know of the sites that one of them could not read; each process must do so."""
+    if process_count() > 1 and isinstance(inputs.store, TolerantStore):
+        for text in texts_of_all(json.dumps(list(inputs.bad.items()))):
+            inputs.store.bad.update({int(row): str(reason) for row, reason in json.loads(text)})
 
 
 class BadImages:
@@ -28,6 +37,11 @@ class BadImages:
             if site not in self.reasons:
                 self.reasons[site] = reason
                 self.observer.note(f"going on without site {site}: {reason}")
+
+    def note_all(self) -> None:
+        """Tell of the sites that any process has found since the last time; each process must do so."""
+        tell_all(self.inputs)
+        self.note_new()
 
     def restore(self, reasons: Mapping[str, str]) -> None:
         """Leave out again what was left out before the training stopped."""

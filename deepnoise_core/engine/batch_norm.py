@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from deepnoise_core.contracts.errors import TrainingError
+from deepnoise_core.engine.processes import process_count
 
 
 def set_batch_norm_momentum(network: nn.Module, momentum: float) -> None:
@@ -29,6 +31,31 @@ def batch_norm_layers(network: nn.Module) -> list[_BatchNorm]:
     return [layer for layer in network.modules() if isinstance(layer, _BatchNorm)]
 
 
+def share_batch_norm(network: nn.Module, device: torch.device) -> None:
+    """Let every batch norm take its statistics from the batches of all processes, which works on GPUs alone.
+
+    Raises:
+        TrainingError: the device is none.
+    """
+    if process_count() == 1:
+        return
+    if device.type != "cuda":
+        raise TrainingError(
+            f"train.sync_batch_norm: {process_count()} processes on a {device.type} cannot share batch statistics; "
+            "set it to false, and each normalizes by its own images"
+        )
+    from timm.layers import convert_sync_batchnorm
+
+    convert_sync_batchnorm(network)
+
+
+def running_statistics(*networks: nn.Module) -> list[Tensor]:
+    """The running means and variances of all batch norms of these networks, each once."""
+    layers = dict.fromkeys(layer for network in networks for layer in batch_norm_layers(network))
+    buffers = [buffer for layer in layers for buffer in (layer.running_mean, layer.running_var)]
+    return [buffer for buffer in buffers if buffer is not None]
+
+
 @contextmanager
 def statistics_kept(network: nn.Module) -> Iterator[None]:
     """Leave running statistics as they are, whatever the network is shown meanwhile, in training mode too."""
@@ -45,12 +72,7 @@ def statistics_kept(network: nn.Module) -> Iterator[None]:
 @contextmanager
 def statistics_restored(network: nn.Module) -> Iterator[None]:
     """Put running statistics back as they were, whatever is written over them meanwhile."""
-    before = [
-        (buffer, buffer.clone())
-        for layer in batch_norm_layers(network)
-        for buffer in (layer.running_mean, layer.running_var)
-        if buffer is not None
-    ]
+    before = [(buffer, buffer.clone()) for buffer in running_statistics(network)]
     try:
         yield
     finally:

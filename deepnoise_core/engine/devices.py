@@ -10,6 +10,7 @@ from torch import nn
 
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.contracts.plan import Precision
+from deepnoise_core.engine.processes import process_count
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -48,11 +49,14 @@ class Hardware:
         """A fresh `accelerate.Accelerator` for this hardware."""
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
+        from accelerate.utils import DistributedDataParallelKwargs
 
         # accelerate keeps device and precision in a process-wide state that refuses a second job's choice.
         AcceleratorState._reset_state(reset_partial_state=True)
         mixed = "no" if self.precision == "fp32" else self.precision
-        return Accelerator(cpu=self.device.type == "cpu", mixed_precision=mixed)
+        # Processes average the statistics of batch norm themselves; broadcasts would undo those of all but the first.
+        own = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
+        return Accelerator(cpu=self.device.type == "cpu", mixed_precision=mixed, kwargs_handlers=[own])
 
 
 def device_name(word: str) -> DeviceName:
@@ -82,4 +86,6 @@ def pick_hardware(device: DeviceName = "auto", precision: Precision = "auto") ->
         raise InputError(f"device {device} is not available to PyTorch on this machine; usable: {usable}")
     if precision == "auto":
         precision = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-    return Hardware(torch.device(device), precision)
+    # Each of several processes of a machine has a GPU of its own.
+    number = torch.cuda.current_device() if device == "cuda" and process_count() > 1 else None
+    return Hardware(torch.device(device, number), precision)

@@ -23,11 +23,11 @@ from deepnoise_core.contracts import (
     ViewPlan,
 )
 from deepnoise_core.contracts.protocols import Augmentation
-from deepnoise_core.data.batches import Rows, StepRows, Steps
-from deepnoise_core.data.randomness import derive_seed
+from deepnoise_core.data.batches import Rows, StepRows, Steps, shares_of
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.losses import hard_targets
 from deepnoise_core.engine.mixing import mixed
+from deepnoise_core.engine.processes import own_seed, process_count, process_rank
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,17 @@ class Portion:
 
     Attributes:
         batch: what is learned from; None where fewer than two labelled sites could be read.
-        sites: sites that were read.
+        labelled: labelled sites that were read.
+        unlabelled: unlabelled sites that were read.
     """
 
     batch: StepBatch | None
-    sites: int
+    labelled: int
+    unlabelled: int
 
 
 class Feed:
-    """Labelled and unlabelled views for every step.
+    """Labelled and unlabelled views for every step, or this process's share of them.
 
     Attributes:
         steps: the rows of every step.
@@ -78,9 +80,14 @@ class Feed:
         self.waited = 0.0
 
     def rest_of_epoch(self, progress: Progress, last_step: int) -> Iterator[Portion]:
-        """Each remaining step of the epoch, up to `last_step`."""
+        """Each remaining step of the epoch, up to `last_step`.
+
+        Raises:
+            TrainingError: a step of the epoch does not divide among the processes.
+        """
         ended = progress.step % self.steps.per_epoch
-        steps = self.steps.epoch(progress.epoch)[ended : ended + max(last_step - progress.step, 0)]
+        steps = shares_of(self.steps.epoch(progress.epoch), process_rank(), process_count())
+        steps = steps[ended : ended + max(last_step - progress.step, 0)]
         wanted = (np.concatenate([step.labelled.rows, step.unlabelled.rows]) for step in steps)
         with closing(self.inputs.read_ahead(wanted)) as images:
             for number, step in enumerate(steps, start=progress.step):
@@ -88,10 +95,10 @@ class Feed:
                 rows, pixels = next(images)
                 self.waited += time.perf_counter() - started
                 read = StepRows(step.labelled.among(rows), step.unlabelled.among(rows))
-                yield Portion(self._batch(read, pixels, number), len(rows))
+                yield Portion(self._batch(read, pixels, number), len(read.labelled), len(read.unlabelled))
 
     def rows_of(self, step: int) -> NDArray[np.int64]:
-        """Rows of a step, counted from 0 over all epochs."""
+        """Rows of a step, counted from 0 over all epochs; those of all processes."""
         epoch, place = divmod(step, self.steps.per_epoch)
         which = self.steps.epoch(epoch)[place]
         return np.concatenate([which.labelled.rows, which.unlabelled.rows])
@@ -104,7 +111,7 @@ class Feed:
         names = tuple(dict.fromkeys((plan.supervised, *plan.labelled)))
         views = self._views(step.labelled, pixels[:border], names)
         rows = self._moved(step.labelled.rows)
-        seed = derive_seed(self.seed, "mixing", number)
+        seed = own_seed(self.seed, "mixing", number)
         named = mixed(views[plan.supervised], hard_targets(labels, self.smoothing), self.mixing, seed)
         supervised = SupervisedBatch(rows, *named)
         labelled = Batch(rows, {name: views[name] for name in plan.labelled})

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 _ASKING = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,17 +30,17 @@ class Interruption:
         except KeyboardInterrupt:
             self.signal = signal.SIGINT
 
-    def obey(self) -> None:
-        """End as the signal would have ended the process at once; does nothing where there was none.
 
-        Raises:
-            KeyboardInterrupt: after Ctrl-C.
-            SystemExit: after SIGTERM, with the code 143 that shells and schedulers know.
-        """
-        if self.signal is signal.SIGINT:
-            raise KeyboardInterrupt
-        if self.signal is not None:
-            raise SystemExit(128 + self.signal)
+def end_by(number: signal.Signals) -> NoReturn:
+    """End as a signal would have ended the process at once.
+
+    Raises:
+        KeyboardInterrupt: after Ctrl-C.
+        SystemExit: after another, with the code that shells and schedulers know, of SIGTERM 143.
+    """
+    if number is signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
 
 
 @contextmanager

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from deepnoise_core.contracts import InferenceOptions, PlateDesign, Screen, TrainOptions
 from deepnoise_core.contracts.protocols import Augmentation, Strategy
-from deepnoise_core.data.batches import Steps, plan_steps
+from deepnoise_core.data.batches import Steps, plan_steps, shares_of
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.processes import process_count, process_rank
 from deepnoise_core.engine.selection import check_selection
 from deepnoise_core.engine.validation import LabelledPool, ValidationPlates
 
@@ -99,10 +100,12 @@ def check_job(job: TrainingJob) -> None:
     """Find out whether a job can be trained at all, before anything is read or written.
 
     Raises:
-        TrainingError: the training sites do not make batches as the plan wants them, or its epochs cannot be
-            compared as it says.
+        TrainingError: the training sites do not make batches as the plan wants them, or these do not divide among
+            the processes, or its epochs cannot be compared as it says.
         ModelError: predictions want batch-norm statistics that the network has not.
     """
-    planned_steps(job)
+    steps = planned_steps(job)
+    if process_count() > 1:
+        shares_of(steps.epoch(0), process_rank(), process_count())
     check_selection(job.plan, job.design, None if job.validation is None else job.validation.num_classes)
     domain_norm(job.inference, job.screen, job.student)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen, TestTimeViews, View
+from deepnoise_core.data.batches import share_of
+from deepnoise_core.engine.bad_images import tell_all
 from deepnoise_core.engine.batch_norm import statistics_restored
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.domain_norm import DomainNorm, adapt, portions_of
 from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.processes import process_count, process_rank, rows_of_all
 from deepnoise_core.engine.tta import turned_copies
 
 
@@ -46,6 +52,9 @@ def predict_rows(
 ) -> SiteOutputs:
     """Logits and embeddings of these rows, in evaluation mode.
 
+    Several processes predict a share each and all get the whole. Batches are those of a process alone, and so is
+    every bit of the result.
+
     Args:
         model: left in the mode it was in.
         inputs: the path of the images.
@@ -53,7 +62,7 @@ def predict_rows(
         tta: over which copies of each image logits and embeddings are averaged.
         norm: with which batch-norm statistics; those of training where None.
         batch_size: sites a forward pass; changes no result beyond rounding.
-        on_batch: called with the number of sites of each finished batch.
+        on_batch: called with the number of sites of each finished batch, of all processes.
     """
     was_training = model.training
     model.eval()
@@ -61,11 +70,9 @@ def predict_rows(
     embeddings = np.empty((len(rows), model.num_features), dtype=np.float32)
     read = np.zeros(len(rows), dtype=bool)
     with statistics_restored(model):
-        for sites, places in portions_of(rows, norm):
+        for sites, chunks in _own_chunks(portions_of(rows, norm), batch_size):
             if norm is not None and sites is not None:
                 adapt(model, inputs, sites, most_pixels=norm.most_pixels)
-            starts = range(0, len(places), batch_size)
-            chunks = [places[start : start + batch_size] for start in starts]
             images = inputs.read_ahead([rows[chunk] for chunk in chunks])
             for chunk, (found, pixels) in zip(chunks, images, strict=True):
                 if not len(found):
@@ -76,7 +83,33 @@ def predict_rows(
                 if on_batch:
                     on_batch(len(found))
     model.train(was_training)
+    if process_count() > 1:
+        tell_all(inputs)
+        read, logits, embeddings = (_of_all(values, read) for values in (read, logits, embeddings))
     return SiteOutputs(rows[read], logits[read], embeddings[read])
+
+
+def _own_chunks(
+    portions: list[tuple[NDArray[np.int64] | None, NDArray[np.int64]]], batch_size: int
+) -> list[tuple[NDArray[np.int64] | None, list[NDArray[np.int64]]]]:
+    """The sites that tell statistics, and the batches of this process that are predicted with them."""
+    batches = [
+        (number, places[start : start + batch_size])
+        for number, (_, places) in enumerate(portions)
+        for start in range(0, len(places), batch_size)
+    ]
+    own = batches[share_of(len(batches), process_rank(), process_count())]
+    return [
+        (portions[number][0], [batch for _, batch in group]) for number, group in groupby(own, key=itemgetter(0))
+    ]
+
+
+def _of_all(values: NDArray[Any], own: NDArray[np.bool_]) -> NDArray[Any]:
+    """The values [n, …] at the places that any process has as its own, gathered at the same places."""
+    at = rows_of_all(torch.from_numpy(np.flatnonzero(own))).numpy()
+    whole = np.zeros_like(values)
+    whole[at] = rows_of_all(torch.from_numpy(values[own])).numpy()
+    return whole
 
 
 def _averaged(model: Classifier, view: View, tta: TestTimeViews) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor, nn
 from deepnoise_core.contracts import Losses, Progress, StepBatch, TrainOptions
 from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.contracts.protocols import Strategy
-from deepnoise_core.data.randomness import derive_seed
 from deepnoise_core.engine.accumulation import joined_losses, most_parts, parts_of
+from deepnoise_core.engine.batch_norm import running_statistics
 from deepnoise_core.engine.observation import Observer
+from deepnoise_core.engine.processes import average_over_all, numbers_of_all, own_seed, process_count
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -42,16 +44,25 @@ class Stepper:
         self.accelerator, self.student, self.strategy = accelerator, student, strategy
         self.optimizer, self.plan, self.seed, self.observer = optimizer, plan, seed, observer
         self.parts, self.skipped = plan.accumulate, 0
+        self._statistics = running_statistics(student, strategy.inference_model())
 
-    def __call__(self, batch: StepBatch, progress: Progress) -> Losses | None:
+    def __call__(self, batch: StepBatch, progress: Progress, share: float = 1.0) -> Losses | None:
         """The losses of a step that was made; None of one that was left out.
 
+        Args:
+            batch: what this process learns from.
+            progress: where training stands.
+            share: of the step's labelled images that are in this batch; the rest are in other processes' batches.
+
         Raises:
-            TrainingError: even the smallest parts do not fit the memory.
+            TrainingError: even the smallest parts do not fit the memory, or parts are too large for one of several
+                processes.
         """
+        # Gradients become their mean over all processes, and it is their sum that is wanted.
+        weight = share * process_count()
         while True:
             try:
-                return self._step(batch, progress)
+                return self._step(batch, progress, weight)
             except (torch.OutOfMemoryError, RuntimeError) as error:
                 if not _lacks_memory(error):
                     raise
@@ -59,24 +70,26 @@ class Stepper:
             # Outside of the handler, whose traceback keeps the tensors of the failed attempt alive.
             self._halve(batch, progress, failure)
 
-    def _step(self, batch: StepBatch, progress: Progress) -> Losses | None:
+    def _step(self, batch: StepBatch, progress: Progress, weight: float) -> Losses | None:
         # Dropout and stochastic depth draw from torch's generator; seeded by step, a resumed run repeats it.
-        torch.manual_seed(derive_seed(self.seed, "step", progress.step))
+        torch.manual_seed(own_seed(self.seed, "step", progress.step))
         self.optimizer.zero_grad(set_to_none=True)
         before = self._state() if self.plan.skip_nonfinite else None
         done = []
-        for share, part in parts_of(batch, self.parts):
-            with self.accelerator.autocast():
-                losses = self.strategy.losses(self.student, part, progress)
-            total = losses.total
-            if before is not None and not bool(total.isfinite()):
-                self._leave_out(before)
-                return None
-            self.accelerator.backward(share * total)
+        for share, part, ends in parts_of(batch, self.parts):
+            # Processes exchange gradients while the last part's are computed, and in no other part.
+            with nullcontext() if ends else self.accelerator.no_sync(self.student):
+                with self.accelerator.autocast():
+                    losses = self.strategy.losses(self.student, part, progress)
+                self.accelerator.backward(weight * share * losses.total)
             done.append((share, losses))
+        if before is not None and not _all_finite(done):
+            self._leave_out(before)
+            return None
         if self.plan.clip_gradient is not None:
             self.accelerator.clip_grad_norm_(self.student.parameters(), self.plan.clip_gradient)
         self.optimizer.step()
+        average_over_all(self._statistics)
         return joined_losses(done)
 
     def _halve(self, batch: StepBatch, progress: Progress, failure: str) -> None:
@@ -84,6 +97,12 @@ class Stepper:
         if self.accelerator.device.type == "cuda":
             torch.cuda.empty_cache()
         most = most_parts(batch)
+        if process_count() > 1:
+            raise TrainingError(
+                f"memory of {self.accelerator.device} was too small at step {progress.step + 1} ({failure}); one of "
+                f"{process_count()} processes cannot divide its batch alone: set train.accumulate to "
+                f"{2 * self.parts} or more, or take more processes"
+            )
         if self.parts >= most:
             raise TrainingError(
                 f"a part of {len(batch.supervised.rows) // most} labelled images does not fit the memory of "
@@ -107,6 +126,12 @@ class Stepper:
         self.strategy.load_state_dict(strategy)
         self.optimizer.zero_grad(set_to_none=True)
         self.skipped += 1
+
+
+def _all_finite(parts: Sequence[tuple[float, Losses]]) -> bool:
+    """Whether the losses of all parts, of all processes, are finite."""
+    own = all(bool(losses.total.isfinite()) for _, losses in parts)
+    return bool(numbers_of_all(own).all())
 
 
 def _lacks_memory(error: Exception) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from deepnoise_core.contracts import Losses
 from deepnoise_core.engine.observation import LOSS
+from deepnoise_core.engine.processes import is_first, process_count, texts_of_all
 
 
 class Tally:
@@ -24,11 +27,18 @@ class Tally:
         self._sites, self._started = 0, time.perf_counter()
         self._sums: dict[str, Tensor] = {}
 
-    def add(self, losses: Losses, sites: int) -> None:
-        """Count a step; its losses stay on their device, so that nothing waits for it."""
+    def add(self, losses: Losses, sites: int, share: float = 1.0) -> None:
+        """Count a step; its losses stay on their device, so that nothing waits for it.
+
+        Args:
+            losses: of this process's share of the step.
+            sites: of the whole step.
+            share: what these losses count in the mean over all processes.
+        """
         terms = {LOSS + name: value for name, value in losses.terms.items()}
         for name, value in (terms | dict(losses.logs)).items():
-            self._sums[name] = value.detach() + self._sums.get(name, 0.0)
+            own = value.detach() if share == 1.0 else share * value.detach()
+            self._sums[name] = own + self._sums.get(name, 0.0)
         self.steps += 1
         self._sites += sites
 
@@ -38,8 +48,13 @@ class Tally:
         return self._sites / (time.perf_counter() - self._started)
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """The sums so far, to go on from."""
-        return self._sums
+        """The sums so far, of all processes, to go on from; each process must ask for them."""
+        if process_count() == 1:
+            return self._sums
+        sums = json.dumps({name: float(value) for name, value in self._sums.items()})
+        every = [json.loads(text) for text in texts_of_all(sums)]
+        names = dict.fromkeys(name for one in every for name in one)
+        return {name: torch.tensor(sum(one.get(name, 0.0) for one in every), dtype=torch.float64) for name in names}
 
     def counts(self) -> dict[str, float]:
         """All but the sums, in JSON types, to go on from."""
@@ -47,14 +62,14 @@ class Tally:
         return {"steps": self.steps, "skipped": self.skipped, "sites": self._sites, "seconds": seconds}
 
     def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
-        """Go on from what `tensors` and `counts` gave."""
-        self._sums = dict(tensors)
+        """Go on from what `tensors` and `counts` gave; the sums stay with the first process."""
+        self._sums = dict(tensors) if is_first() else {}
         self.steps, self.skipped, self._sites = (int(counts[name]) for name in ("steps", "skipped", "sites"))
         self._started = time.perf_counter() - counts["seconds"]
 
     def means(self) -> dict[str, float]:
-        """Mean over the steps of each loss, by `loss/` and its name, and of each log."""
-        return {name: float(total) / self.steps for name, total in self._sums.items()}
+        """Mean over the steps of each loss, by `loss/` and its name, and of each log; each process must ask."""
+        return {name: float(total) / self.steps for name, total in self.tensors().items()}
 
     def speed(self, waited: float) -> dict[str, float]:
         """How long it took: `seconds`, `sites_per_second`, and the share `waiting` of it for pixels.

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import cast
 
 import torch
 
 from deepnoise_core.contracts import ImageFiles, Losses, Progress
+from deepnoise_core.engine.agreement import agree
 from deepnoise_core.engine.bad_images import BadImages
-from deepnoise_core.engine.batch_norm import set_batch_norm_momentum
+from deepnoise_core.engine.batch_norm import set_batch_norm_momentum, share_batch_norm
 from deepnoise_core.engine.checkpoints import Checkpoints, State, newest_state
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.copies import require_alike
 from deepnoise_core.engine.devices import Hardware
 from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.feeding import Feed
@@ -29,6 +32,7 @@ from deepnoise_core.engine.optimization import (
     set_rate,
 )
 from deepnoise_core.engine.pool import PoolPredictor, pool_of, refresh_record
+from deepnoise_core.engine.processes import is_first, wait_for_all
 from deepnoise_core.engine.published import keep_published, published_weights_of, save_published
 from deepnoise_core.engine.selection import rank, waits_in_vain
 from deepnoise_core.engine.stepping import Stepper
@@ -89,10 +93,15 @@ class _Loop:
         self.accelerator = hardware.accelerator()
         if job.plan.batch_norm_momentum is not None:
             set_batch_norm_momentum(job.student, job.plan.batch_norm_momentum)
+        if job.plan.sync_batch_norm:
+            share_batch_norm(job.student, hardware.device)
         student = hardware.placed(job.student)
         job.strategy.start(student, pool_of(job))
         optimizer = build_optimizer(student, job.plan.optimizer)
-        self.student, self.optimizer = self.accelerator.prepare(student, optimizer)
+        with warnings.catch_warnings():
+            # accelerate has no other name yet for what PyTorch calls by another one since 2.14.
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            self.student, self.optimizer = self.accelerator.prepare(student, optimizer)
         self.step = Stepper(
             self.accelerator, self.student, job.strategy, self.optimizer, job.plan, job.seed, observer
         )
@@ -108,7 +117,8 @@ class _Loop:
     def run(self, *, resume: bool) -> TrainingResult:
         progress = self._resumed() if resume else self._progress(step=0)
         # A crash between a line and a checkpoint leaves the line of an epoch that now comes again.
-        cut_lines(self.out / METRICS, progress.step)
+        if is_first():
+            cut_lines(self.out / METRICS, progress.step)
         last_step = progress.epochs * progress.steps_per_epoch
         if self.job.plan.max_steps is not None:
             last_step = min(last_step, self.job.plan.max_steps)
@@ -119,15 +129,17 @@ class _Loop:
                 improved = self._select(record)
                 refreshed = self.job.strategy.refresh(self.predictor, progress, improved=improved)
                 record |= refresh_record(refreshed, self.job.validation)
-                self.bad.note_new()
-                append_line(self.out / METRICS, record)
+                self.bad.note_all()
+                if is_first():
+                    append_line(self.out / METRICS, record)
                 with asked.held_back():
                     self.observer.epoch(record)
                 ended = progress.step >= last_step or self._waits_in_vain(progress)
-                if ended or asked.signal or self.checkpoints.due():
+                agreed = agree(asked, self.checkpoints)
+                if ended or agreed.signal or agreed.due:
                     self._save(progress)
                 if not ended:
-                    asked.obey()
+                    agreed.obey()
                 self._tell_of_waiting(record["waiting"])
         early = progress.step < last_step
         if early:
@@ -147,17 +159,18 @@ class _Loop:
         steps = min(progress.steps_per_epoch - before % progress.steps_per_epoch, last_step - before)
         with self.observer.task(f"epoch {number}/{progress.epochs}", steps) as advance:
             for portion in self.feed.rest_of_epoch(progress, last_step):
-                if progress.step > before and (asked.signal or self.checkpoints.due()):
+                agreed = agree(asked, self.checkpoints, portion)
+                if progress.step > before and (agreed.signal or agreed.due):
                     self.watch.check()
                     self._save(progress)
-                    asked.obey()
+                    agreed.obey()
                 self.bad.note_new()
                 losses = None
-                if portion.batch is None:
+                if portion.batch is None or not agreed.learns:
                     self.tally.skipped += 1
                 else:
                     set_rate(self.optimizer, self.job.plan, progress)
-                    losses = self.step(portion.batch, progress)
+                    losses = self.step(portion.batch, progress, agreed.share)
                     if losses is None:
                         self.observer.note(self.watch.left_out(progress.step + 1, self.step.skipped))
                 progress = self._progress(progress.step + 1)
@@ -165,7 +178,7 @@ class _Loop:
                     advance(1)
                     continue
                 self.job.strategy.after_step(self.accelerator.unwrap_model(self.student), progress)
-                self.tally.add(losses, portion.sites)
+                self.tally.add(losses, agreed.sites, agreed.share)
                 self.watch.add(progress.step, losses)
                 now = time.perf_counter()
                 # Reading a loss waits for the device, so it is done a few times a second and not every step.
@@ -202,7 +215,8 @@ class _Loop:
         if self.best and rank(record, by) <= rank(self.best, by):
             return False
         self.best = record
-        save_published(self.out / CHECKPOINTS, int(record["step"]), self._inference_model().state_dict())
+        if is_first():
+            save_published(self.out / CHECKPOINTS, int(record["step"]), self._inference_model().state_dict())
         return True
 
     def _waits_in_vain(self, progress: Progress) -> bool:
@@ -210,6 +224,7 @@ class _Loop:
 
     def _save(self, progress: Progress) -> None:
         scaler = self.accelerator.scaler
+        self.bad.note_all()
         tensors = {
             "student": self.accelerator.unwrap_model(self.student).state_dict(),
             "strategy": self.job.strategy.state_dict(),
@@ -224,8 +239,12 @@ class _Loop:
             "skipped_steps": self.step.skipped,
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
-        kept = self.checkpoints.save(State(progress.step, tensors, record))
-        keep_published(self.out / CHECKPOINTS, {int(one["best"]["step"]) for one in kept if one["best"]})
+        require_alike(tensors, parts=("student", "strategy"))
+        if is_first():
+            kept = self.checkpoints.save(State(progress.step, tensors, record))
+            keep_published(self.out / CHECKPOINTS, {int(one["best"]["step"]) for one in kept if one["best"]})
+        # Nobody ends, and so ends the others, while the first one writes.
+        wait_for_all()
 
     def _resumed(self) -> Progress:
         state, notes = newest_state(self.out / CHECKPOINTS)

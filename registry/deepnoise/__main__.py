@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = spread(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(words, prog_name="deepnoise")
+        app(words, prog_name="deepnoise", obj=words)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except Exception as error:

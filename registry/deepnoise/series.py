@@ -22,6 +22,7 @@ from deepnoise_core.data.names import natural_key
 from deepnoise_core.engine.checkpoints import saved_steps
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
+from deepnoise_core.engine.processes import is_first
 from deepnoise_core.engine.training import CHECKPOINTS
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import Composition
@@ -84,7 +85,8 @@ def train_recipe(
         return train_run(recipe, screen, out, catalogue, device=device, observer=observer, exclude=exclude)
     if folds is not None and folds < 2:
         raise InputError(f"--folds {folds}: give at least 2, or leave it out to train once")
-    refuse_taken(out, "a series of runs")
+    if is_first():
+        refuse_taken(out, "a series of runs")
     if exclude:
         screen = without_excluded(screen, read_exclusions(exclude), str(exclude))
     parts = parts_for(recipe, screen, folds)
@@ -97,9 +99,10 @@ def train_recipe(
     }
     work = _Work(recipe, parts, screen, out, catalogue, device, observer or Silent(), card)
     ready = work.checked()
-    with plain_disk_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        replace_file(out / "recipe.yaml", recipe_to_yaml(recipe))
+    if is_first():
+        with plain_disk_errors(out):
+            out.mkdir(parents=True, exist_ok=True)
+            replace_file(out / "recipe.yaml", recipe_to_yaml(recipe))
     return work.go_on(ready)
 
 
@@ -230,7 +233,7 @@ class _Work:
                 with suppress(OutputError):
                     self._record()
                 self.observer.note(f"the series stopped; continue it with deepnoise train --resume {self.out}")
-            else:
+            elif is_first():
                 shutil.rmtree(self.out, ignore_errors=True)
             raise
         self._record()
@@ -247,7 +250,8 @@ class _Work:
                 folder, screen, self.catalogue, device=self.device, observer=self.observer, series=self.out
             )
         # What a kill left here before the first checkpoint is nothing to go on with.
-        shutil.rmtree(folder, ignore_errors=True)
+        if is_first():
+            shutil.rmtree(folder, ignore_errors=True)
         return train_run(
             _started_from(part, self.out),
             screen,
@@ -268,7 +272,8 @@ class _Work:
             }
             for part in self.parts
         ]
-        replace_file(self.out / RECORD, json.dumps(self.card, indent=2))
+        if is_first():
+            replace_file(self.out / RECORD, json.dumps(self.card, indent=2))
 
 
 def _state(folder: Path) -> State:

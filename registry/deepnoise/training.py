@@ -27,6 +27,7 @@ from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.job import TrainingJob, TrainingResult, check_job
 from deepnoise_core.engine.metrics_file import METRICS
 from deepnoise_core.engine.observation import Observer, Silent
+from deepnoise_core.engine.processes import is_first, wait_for_all
 from deepnoise_core.engine.training import CHECKPOINTS
 from deepnoise_core.engine.training import train as run_job
 from deepnoise_core.engine.validation import LabelledPool
@@ -70,7 +71,8 @@ def train_run(
 ) -> Run:
     """Train a recipe without stages, and write a run: recipe, metrics, curves, checkpoints, card, bundle.
 
-    Nothing is written before recipe, split, classes and pixels' statistics are known to be good.
+    Nothing is written before recipe, split, classes and pixels' statistics are known to be good. Of several processes
+    each calls this, and the first one writes.
 
     Args:
         recipe: filled.
@@ -89,7 +91,7 @@ def train_run(
     if recipe.stages:
         raise InputError(f"recipe {recipe.name!r} has stages, which are several runs; train it as a series")
     observer = observer or Silent()
-    if not resume:
+    if is_first() and not resume:
         refuse_taken(out, "a run")
     exclusions = read_exclusions(exclude) if exclude else {}
     screen = without_excluded(screen, exclusions, str(exclude))
@@ -112,6 +114,10 @@ def train_run(
         card = card_of(composition, hardware, begun["transductive"]) | {"initial": begun["initial"]}
     else:
         card = card_of(composition, hardware, inherited_uses(recipe)) | {"initial": list(initial)}
+    if not is_first():
+        run_job(job, out, hardware, observer, resume=going_on)
+        wait_for_all()
+        return finished_run(out)
     with plain_disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
     with plain_disk_errors(out), sole_writer(out / LOCK, out, "training there"):
@@ -125,7 +131,9 @@ def train_run(
             elif not resume:
                 shutil.rmtree(out, ignore_errors=True)
             raise
-        return _finish(out, composition, card, result, catalogue)
+        run = _finish(out, composition, card, result, catalogue)
+    wait_for_all()
+    return run
 
 
 def prepared(

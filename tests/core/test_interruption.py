@@ -5,19 +5,19 @@ import threading
 
 import pytest
 
-from deepnoise_core.engine.interruption import interruption
+from deepnoise_core.engine.interruption import end_by, interruption
 
 
 @pytest.mark.parametrize(("number", "ends"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
 def test_the_first_signal_waits_for_the_end_of_a_step(number: signal.Signals, ends: type[BaseException]) -> None:
     before = signal.getsignal(number)
     with interruption() as asked:
-        asked.obey()
+        assert asked.signal is None
         signal.raise_signal(number)
         assert asked.signal is number
         assert signal.getsignal(number) is before
         with pytest.raises(ends) as raised:
-            asked.obey()
+            end_by(number)
     assert signal.getsignal(number) is before
     if number is signal.SIGTERM:
         assert raised.value.args == (143,)

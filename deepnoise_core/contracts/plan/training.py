@@ -42,6 +42,10 @@ class TrainOptions(Options):
     batch_norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None, description="share of a batch in running statistics of batch norm; the network's own where null"
     )
+    sync_batch_norm: bool = Field(
+        default=False,
+        description="whether several GPUs normalize by their common batch; else each process by its own images",
+    )
     accumulate: Annotated[int, Field(ge=1)] = Field(
         1, description="parts of a step's batch that are learned from one by one, to save memory"
     )

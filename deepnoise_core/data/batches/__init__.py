@@ -8,6 +8,7 @@ from deepnoise_core.data.batches.mixture import MixedSteps
 from deepnoise_core.data.batches.planning import plan_steps
 from deepnoise_core.data.batches.ratio import RatioSteps
 from deepnoise_core.data.batches.reading import read_ahead
+from deepnoise_core.data.batches.shares import share_of, shares_of
 from deepnoise_core.data.batches.steps import Rows, StepRows, Steps
 from deepnoise_core.data.batches.stream import Rounds, Stream
 
@@ -23,4 +24,6 @@ __all__ = [
     "batches_per_epoch",
     "plan_steps",
     "read_ahead",
+    "share_of",
+    "shares_of",
 ]

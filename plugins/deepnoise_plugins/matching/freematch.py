@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from deepnoise_core.contracts import Pool
+from deepnoise_core.engine.processes import rows_of_all
 from deepnoise_plugins.matching.options import FreeMatchOptions
 from deepnoise_plugins.matching.rules import Guess, best_of
 from deepnoise_plugins.matching.strategy import Matching
@@ -61,12 +62,13 @@ class AdaptiveThresholds(nn.Module):
         self.register_buffer("counts", uniform.clone())
 
     def forward(self, logits: Tensor, rows: Tensor) -> Guess:
-        """Targets and weights from logits [n, K]; the averages count them first."""
+        """Targets and weights from logits [n, K]; the averages count them first, and those of other processes."""
         probabilities, best = logits.softmax(dim=1), best_of(logits)
         confidence = probabilities.amax(dim=1)
-        self.level.lerp_(confidence.mean(), 1.0 - self.momentum).clamp_(max=self.highest)
-        self.mean.lerp_(probabilities.mean(dim=0), 1.0 - self.momentum)
-        self.counts.lerp_(best.mean(dim=0), 1.0 - self.momentum)
+        seen = rows_of_all(probabilities)
+        self.level.lerp_(seen.amax(dim=1).mean(), 1.0 - self.momentum).clamp_(max=self.highest)
+        self.mean.lerp_(seen.mean(dim=0), 1.0 - self.momentum)
+        self.counts.lerp_(rows_of_all(best).mean(dim=0), 1.0 - self.momentum)
         thresholds = self.level * self.mean / self.mean.max()
         return Guess(best, (confidence >= thresholds[logits.argmax(dim=1)]).float())
 
@@ -87,7 +89,7 @@ def unfairness(logits: Tensor, mask: Tensor, mean: Tensor, counts: Tensor) -> Te
     frequency = (mask[:, None] * best_of(logits.detach())).sum(dim=0) / size
     probability = (mask[:, None] * logits.softmax(dim=1)).sum(dim=0) / size
     expected = _normed(mean * _inverse(counts))
-    return mask.amax() * (expected * (_normed(probability * _inverse(frequency)) + 1e-12).log()).sum()
+    return mask.any() * (expected * (_normed(probability * _inverse(frequency)) + 1e-12).log()).sum()
 
 
 def _inverse(values: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deepnoise_core.engine.processes import rows_of_all
+
 
 class RunningMarginals(nn.Module):
     """Running mean of guessed probabilities in each of D domains.
@@ -30,7 +32,8 @@ class RunningMarginals(nn.Module):
         self.register_buffer("empty", torch.full((len(start),), first_batch))
 
     def update(self, probabilities: Tensor, domains: Tensor) -> None:
-        """Count probabilities [n, K] of images in these domains, int64 [n]."""
+        """Count probabilities [n, K] of images in these domains, int64 [n], and those of other processes."""
+        probabilities, domains = rows_of_all(probabilities), rows_of_all(domains)
         member = F.one_hot(domains, len(self.mean)).to(probabilities)
         sizes = member.sum(dim=0)[:, None]
         # In the precision of the means, not in that of a surrounding autocast.

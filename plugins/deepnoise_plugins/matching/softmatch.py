@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from deepnoise_core.contracts import Pool
+from deepnoise_core.engine.processes import rows_of_all
 from deepnoise_plugins.matching.marginals import RunningMarginals, aligned
 from deepnoise_plugins.matching.options import SoftMatchOptions
 from deepnoise_plugins.matching.rules import Guess, best_of
@@ -52,14 +53,15 @@ class GaussianWeights(nn.Module):
         self.register_buffer("variance", torch.ones(()))
 
     def forward(self, logits: Tensor, rows: Tensor) -> Guess:
-        """Targets and weights from logits [n, K]; the averages count them first."""
+        """Targets and weights from logits [n, K]; the averages count them first, and those of other processes."""
         probabilities = logits.softmax(dim=1)
         if self.align:
             self.marginals.update(probabilities, torch.zeros_like(rows))
             probabilities = aligned(probabilities, torch.ones_like(probabilities), self.marginals.mean)
         confidence = probabilities.amax(dim=1)
-        self.centre.lerp_(confidence.mean(), 1.0 - self.momentum)
-        if len(confidence) > 1:
-            self.variance.lerp_(confidence.var(), 1.0 - self.momentum)
+        seen = rows_of_all(confidence)
+        self.centre.lerp_(seen.mean(), 1.0 - self.momentum)
+        if len(seen) > 1:
+            self.variance.lerp_(seen.var(), 1.0 - self.momentum)
         below = (confidence - self.centre).clamp(max=0.0)
         return Guess(best_of(logits), (-below.square() * self.width**2 / (2.0 * self.variance)).exp())

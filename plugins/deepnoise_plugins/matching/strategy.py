@@ -12,6 +12,7 @@ from deepnoise_core.contracts import Losses, Pool, Progress, Refreshed, StepBatc
 from deepnoise_core.contracts.protocols import Predictor
 from deepnoise_core.data.treatments import may_be_treated
 from deepnoise_core.engine.ema import RunningAverage, clone_teacher, decay_at
+from deepnoise_core.engine.processes import rows_of_all
 from deepnoise_core.engine.ramps import linear_ramp
 from deepnoise_plugins.matching.options import MatchingOptions
 from deepnoise_plugins.matching.passes import Seen, look
@@ -72,7 +73,7 @@ class Matching(ABC):
         seen = look(student, supervised, *views, joint=self.shared.joint)
         cross_entropy = self.supervised_loss(seen, supervised.targets, progress)
         judged, learning, rows = self._treatments(seen, pool.rows)
-        if not len(rows):
+        if not len(rows_of_all(rows)):
             return Losses({"cross_entropy": cross_entropy})
         with torch.no_grad():
             guess: Guess = self.rule(judged, rows)

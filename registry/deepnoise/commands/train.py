@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from deepnoise_core.engine.devices import DeviceName
 
 EXAMPLE = "Example: deepnoise train demo --screen screens/demo --out runs/first --set train.epochs=5 seed=1"
 
 
 def run(
+    context: typer.Context,
     recipe: Annotated[str | None, typer.Argument(help="Built-in name or YAML file.")] = None,
     screen: Annotated[
         str | None, typer.Option(metavar="PATH", help="Folder of plates, or the URL of a pack.")
@@ -27,29 +31,53 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(help="Continue the run or series in this folder instead of starting one.")
     ] = None,
+    processes: Annotated[
+        int, typer.Option(help="Processes of this machine that learn from each step together.")
+    ] = 1,
 ) -> None:
     """Train a recipe on a screen; writes a run, or a series of runs where it has stages or folds."""
+    from deepnoise.launching import must_launch, run_in_processes
+    from deepnoise_core.engine.devices import device_name
+    from deepnoise_core.engine.joining import joined
+
+    if must_launch(processes):
+        raise typer.Exit(run_in_processes(context.obj, processes))
+    with joined(device_name(device)):
+        _train(recipe, screen, out, sets or [], folds, device_name(device), exclude, resume)
+
+
+def _train(
+    recipe: str | None,
+    screen: str | None,
+    out: Path | None,
+    sets: list[str],
+    folds: int | None,
+    device: DeviceName,
+    exclude: Path | None,
+    resume: Path | None,
+) -> None:
     from deepnoise.api import installed
     from deepnoise.console import Terminal
     from deepnoise.series import Series, outcome, train_recipe
     from deepnoise.series import resume as resume_training
     from deepnoise_core.contracts.errors import InputError
-    from deepnoise_core.engine.devices import device_name
+    from deepnoise_core.engine.observation import Silent
+    from deepnoise_core.engine.processes import is_first
     from deepnoise_registry.recipes.reading import read_recipe
     from deepnoise_registry.screens import open_screen as open_with
 
-    terminal, catalogue = Terminal(), installed()
+    terminal, catalogue = Terminal() if is_first() else Silent(), installed()
     if resume is not None:
         if recipe or out or sets or exclude or folds:
             raise InputError(
                 "--resume RUN continues the run's own recipe on its own sites; "
                 "give no RECIPE, --out, --set, --folds or --exclude with it"
             )
-        trained = resume_training(resume, screen, catalogue, device=device_name(device), observer=terminal)
+        trained = resume_training(resume, screen, catalogue, device=device, observer=terminal)
     elif recipe is None or screen is None or out is None:
         raise InputError("deepnoise train needs RECIPE, --screen PATH and --out RUN (or --resume RUN)")
     else:
-        filled, notes = read_recipe(recipe, catalogue, sets=sets or ())
+        filled, notes = read_recipe(recipe, catalogue, sets=sets)
         for note in notes:
             terminal.note(note)
         opened = open_with(screen, catalogue, filled.reader)
@@ -59,7 +87,7 @@ def run(
             out,
             catalogue,
             folds=folds,
-            device=device_name(device),
+            device=device,
             observer=terminal,
             exclude=exclude,
         )

@@ -1,0 +1,121 @@
+"""One command as several processes of this machine, which end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+from torch import distributed as dist
+from torch import multiprocessing
+
+from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.engine.joining import launched
+
+_GRACE = 10.0
+"""Seconds that processes have to leave by themselves after one of them has failed."""
+_FORWARDED = (signal.SIGINT, signal.SIGTERM)
+_HOST = "127.0.0.1"
+
+
+def must_launch(processes: int) -> bool:
+    """Whether this process is the one that was started by hand, and is to start `processes` others.
+
+    Raises:
+        InputError: fewer than one is asked for, or another number than a launcher has started.
+    """
+    if processes < 1:
+        raise InputError(f"--processes {processes}: give 1 or more")
+    if launched() > 1 and processes not in {1, launched()}:
+        raise InputError(
+            f"--processes {processes}: a launcher has started {launched()} already; leave --processes out"
+        )
+    return processes > 1 and launched() == 1
+
+
+def run_in_processes(words: Sequence[str], processes: int) -> int:
+    """Run a command in this many processes.
+
+    Ctrl-C and SIGTERM are passed on, once each. Where one process fails the others end too. Where this process is
+    killed, the others take it for Ctrl-C.
+
+    Args:
+        words: what follows `deepnoise`.
+        processes: 2 or more.
+
+    Returns:
+        The exit code: 0, or that of the first process that failed, where a signal that killed it makes 2.
+    """
+    store = dist.TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
+    place = {"MASTER_ADDR": _HOST, "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    started = multiprocessing.start_processes(
+        _work, args=(processes, place, tuple(words)), nprocs=processes, join=False, start_method="spawn"
+    )
+    with _passed_on(started.processes) as signalled:
+        return _outcome(started.processes, signalled)
+
+
+def _work(rank: int, count: int, place: dict[str, str], words: tuple[str, ...]) -> None:
+    from deepnoise.__main__ import main
+
+    # Ctrl-C at a terminal reaches all processes of a group, and would come a second time from the one that passes
+    # signals on.
+    os.setpgrp()
+    numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
+    os.environ.update(place | {name: str(number) for name, number in numbers.items()})
+    try:
+        code = main(words)
+    except Exception:  # noqa: BLE001 - torch would write it where nobody looks
+        traceback.print_exc()
+        code = 1
+    sys.exit(code)
+
+
+@contextmanager
+def _passed_on(processes: Sequence[BaseProcess]) -> Iterator[Callable[[], bool]]:
+    """Pass signals on to processes; the answer is whether there was one."""
+    came: list[int] = []
+
+    def forward(number: int, _: FrameType | None) -> None:
+        came.append(number)
+        for one in processes:
+            if one.is_alive() and one.pid is not None:
+                os.kill(one.pid, number)
+
+    before = {number: signal.signal(number, forward) for number in _FORWARDED}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _outcome(processes: Sequence[BaseProcess], signalled: Callable[[], bool]) -> int:
+    """Wait for all, or until one fails; then end the others."""
+    failed: BaseProcess | None = None
+    until = float("inf")
+    while running := [one for one in processes if one.exitcode is None]:
+        wait([one.sentinel for one in running], timeout=1.0)
+        ended = [one for one in processes if one.exitcode]
+        if failed is None and ended:
+            # A process that a signal kills says nothing, and the others fail since it is gone.
+            failed = min(ended, key=lambda one: one.exitcode or 0)
+            until = time.monotonic() + _GRACE
+        if time.monotonic() > until and not signalled():
+            for one in running:
+                one.kill()
+    if failed is None:
+        failed = next((one for one in processes if one.exitcode), None)
+    code = 0 if failed is None else failed.exitcode or 0
+    if code < 0:
+        number = list(processes).index(failed) if failed else 0
+        sys.stderr.write(f"deepnoise: process {number} was killed by {signal.Signals(-code).name}\n")
+        return 2
+    return code
