@@ -11,7 +11,7 @@ from deepnoise_core.data.batches import share_of
 
 
 def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch, bool]]:
-    """Parts of a batch, as equal as can be, each with its share of the labelled images, and whether it is the last.
+    """Parts of a batch, as equal as can be, each with its share of the labelled images and whether it is last.
 
     Means over labelled images, weighted by these shares, add up to the mean over the batch. For unlabelled ones
     that is exact where they divide as the labelled ones do. A batch that is too small for `count` parts of two
@@ -28,8 +28,8 @@ def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch, b
             _view(supervised.view, own),
             Targets(classes[own], weights[own], smoothing),
         )
-        share = (own.stop - own.start) / labelled
-        yield share, StepBatch(named, _batch(batch.labelled, own), pool and _batch(pool, beside)), part == count - 1
+        divided = StepBatch(named, _batch(batch.labelled, own), pool and _batch(pool, beside))
+        yield (own.stop - own.start) / labelled, divided, part == count - 1
 
 
 def most_parts(batch: StepBatch) -> int:

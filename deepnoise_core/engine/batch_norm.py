@@ -41,7 +41,7 @@ def share_batch_norm(network: nn.Module, device: torch.device) -> None:
         return
     if device.type != "cuda":
         raise TrainingError(
-            f"train.sync_batch_norm: {process_count()} processes on a {device.type} cannot share batch statistics; "
+            f"train.sync_batch_norm: {process_count()} processes on {device.type} cannot share batch statistics; "
             "set it to false, and each normalizes by its own images"
         )
     from timm.layers import convert_sync_batchnorm

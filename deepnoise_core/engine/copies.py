@@ -28,8 +28,8 @@ def require_alike(tensors: Mapping[str, Mapping[str, Tensor]], *, parts: Sequenc
     for place in (sums != sums[0]).any(axis=0).nonzero()[0]:
         part, name, _ = named[place]
         raise TrainingError(
-            f"the {part} differs between processes, first in {name!r}: something in it follows each process's own "
-            "images and is not brought together; train it with one process"
+            f"the {part} differs between processes, first in {name!r}: something in it follows each process's "
+            "own images and is not brought together; train it with one process"
         )
 
 

@@ -54,7 +54,7 @@ class Hardware:
         # accelerate keeps device and precision in a process-wide state that refuses a second job's choice.
         AcceleratorState._reset_state(reset_partial_state=True)
         mixed = "no" if self.precision == "fp32" else self.precision
-        # Processes average the statistics of batch norm themselves; broadcasts would undo those of all but the first.
+        # Processes average batch-norm statistics themselves; a broadcast would keep those of the first alone.
         own = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
         return Accelerator(cpu=self.device.type == "cpu", mixed_precision=mixed, kwargs_handlers=[own])
 
@@ -87,5 +87,5 @@ def pick_hardware(device: DeviceName = "auto", precision: Precision = "auto") ->
     if precision == "auto":
         precision = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     # Each of several processes of a machine has a GPU of its own.
-    number = torch.cuda.current_device() if device == "cuda" and process_count() > 1 else None
-    return Hardware(torch.device(device, number), precision)
+    own = f":{torch.cuda.current_device()}" if device == "cuda" and process_count() > 1 else ""
+    return Hardware(torch.device(device + own), precision)

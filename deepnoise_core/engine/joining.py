@@ -1,7 +1,7 @@
 """How a process that a launcher started finds the others, and how all end when one does.
 
-The launcher says who is who by RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT, as torchrun and `accelerate
-launch` do.
+The launcher says who is who by RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT, as torchrun and
+`accelerate launch` do.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 import torch
 from torch import distributed as dist
@@ -33,15 +34,15 @@ def launched() -> int:
 def joined(device: DeviceName) -> Iterator[None]:
     """Work together with the other processes for the length of the block; does nothing where there are none.
 
-    An error of one process ends all of them: it is told by the process that it came to, and the others, which find
-    that one gone, leave in silence.
+    An error of one process ends all of them: it is told by the process that it came to, and the others, which
+    find that one gone, leave in silence.
 
     Args:
         device: `auto`, `cpu` or `cuda`; each process of a machine takes a GPU of its own.
 
     Raises:
-        InputError: the launcher asks for another way to divide the work than whole copies of the network, or there
-            are fewer GPUs than processes.
+        InputError: the launcher asks for another way to divide the work than whole copies of the network, or
+            there are fewer GPUs than processes.
         TrainingError: another process ended without a word.
         SystemExit: another process ended, and has said why.
     """
@@ -51,8 +52,8 @@ def joined(device: DeviceName) -> Iterator[None]:
     for variable, name in _OTHER_WAYS.items():
         if os.environ.get(variable, "false").lower() in {"true", "1"}:
             raise InputError(
-                f"{variable} asks for {name}, which deepnoise does not use: each process holds the whole network; "
-                "choose plain data parallelism (MULTI_GPU or MULTI_CPU) in accelerate's configuration"
+                f"{variable} asks for {name}, which deepnoise does not use: each process holds the whole "
+                "network; choose plain data parallelism (MULTI_GPU or MULTI_CPU) in accelerate's configuration"
             )
     backend = "gloo" if device == "cpu" or not torch.cuda.is_available() else _own_gpu()
     _share_cores()
@@ -93,10 +94,10 @@ def _share_cores() -> None:
         torch.set_num_threads(threads)
 
 
-def _is_first_to_fail(store: dist.Store) -> bool:
+def _is_first_to_fail(store: Any) -> bool:
     # The store may be gone with the process or machine that kept it.
     with suppress(RuntimeError):
-        return store.add("deepnoise/failed", 1) == 1
+        return bool(store.add("deepnoise/failed", 1) == 1)
     return False
 
 

@@ -1,7 +1,7 @@
 """The processes that work on one job together, each with its share of it.
 
-Alone, a process is all of them, and everything here gives back what it was given. Otherwise all processes must call
-these functions in the same order. Tensors travel as they are and texts as bytes; nothing is pickled.
+Alone, a process is all of them, and everything here gives back what it was given. Otherwise all processes must
+call these functions in the same order. Tensors travel as they are and texts as bytes; nothing is pickled.
 """
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ def rows_of_all(values: Tensor, sizes: Sequence[int] | None = None) -> Tensor:
 
 @torch.no_grad()
 def average_over_all(tensors: Sequence[Tensor]) -> None:
-    """Replace floating-point tensors of one type by their mean over all processes, bit for bit the same in each."""
+    """Replace floating-point tensors of one type by their mean over all processes, to the same bits in each."""
     if process_count() == 1 or not tensors:
         return
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
     dist.all_reduce(flat)
-    parts = (flat / process_count()).split([tensor.numel() for tensor in tensors])
+    parts = (flat / process_count()).split_with_sizes([tensor.numel() for tensor in tensors])
     for tensor, part in zip(tensors, parts, strict=True):
         tensor.copy_(part.view_as(tensor))

@@ -55,7 +55,7 @@ class Stepper:
             share: of the step's labelled images that are in this batch; the rest are in other processes' batches.
 
         Raises:
-            TrainingError: even the smallest parts do not fit the memory, or parts are too large for one of several
+            TrainingError: even the smallest parts do not fit the memory, or a part does not and there are several
                 processes.
         """
         # Gradients become their mean over all processes, and it is their sum that is wanted.
@@ -99,8 +99,8 @@ class Stepper:
         most = most_parts(batch)
         if process_count() > 1:
             raise TrainingError(
-                f"memory of {self.accelerator.device} was too small at step {progress.step + 1} ({failure}); one of "
-                f"{process_count()} processes cannot divide its batch alone: set train.accumulate to "
+                f"memory of {self.accelerator.device} was too small at step {progress.step + 1} ({failure}); one "
+                f"of {process_count()} processes cannot divide its batch alone: set train.accumulate to "
                 f"{2 * self.parts} or more, or take more processes"
             )
         if self.parts >= most:

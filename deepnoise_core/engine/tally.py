@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Mapping
 
 import torch
@@ -53,8 +54,10 @@ class Tally:
             return self._sums
         sums = json.dumps({name: float(value) for name, value in self._sums.items()})
         every = [json.loads(text) for text in texts_of_all(sums)]
-        names = dict.fromkeys(name for one in every for name in one)
-        return {name: torch.tensor(sum(one.get(name, 0.0) for one in every), dtype=torch.float64) for name in names}
+        totals = Counter[str]()
+        for one in every:
+            totals.update(one)
+        return {name: torch.tensor(total, dtype=torch.float64) for name, total in totals.items()}
 
     def counts(self) -> dict[str, float]:
         """All but the sums, in JSON types, to go on from."""

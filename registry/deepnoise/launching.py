@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 
 from torch import distributed as dist
-from torch import multiprocessing
+from torch.multiprocessing.spawn import start_processes
 
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.engine.joining import launched
@@ -53,9 +53,9 @@ def run_in_processes(words: Sequence[str], processes: int) -> int:
     Returns:
         The exit code: 0, or that of the first process that failed, where a signal that killed it makes 2.
     """
-    store = dist.TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)
+    store = dist.TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     place = {"MASTER_ADDR": _HOST, "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
-    started = multiprocessing.start_processes(
+    started = start_processes(  # type: ignore[no-untyped-call]
         _work, args=(processes, place, tuple(words)), nprocs=processes, join=False, start_method="spawn"
     )
     with _passed_on(started.processes) as signalled:

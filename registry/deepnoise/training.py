@@ -71,8 +71,8 @@ def train_run(
 ) -> Run:
     """Train a recipe without stages, and write a run: recipe, metrics, curves, checkpoints, card, bundle.
 
-    Nothing is written before recipe, split, classes and pixels' statistics are known to be good. Of several processes
-    each calls this, and the first one writes.
+    Nothing is written before recipe, split, classes and pixels' statistics are known to be good. Of several
+    processes each calls this, and the first one writes.
 
     Args:
         recipe: filled.

@@ -2,6 +2,7 @@
 
 Run as a program it reads orders, a line of JSON each, and answers `start` with a process id, `wait` with an exit
 code, negative where a signal ended it. A command may be of another `user`, or write no file above `largest_file`.
+What it imports beside the usual are its arguments.
 """
 
 import json
@@ -23,7 +24,7 @@ NEEDED = (
 
 def obey() -> None:
     """Read orders until there are no more."""
-    for name in NEEDED:
+    for name in (*NEEDED, *sys.argv[1:]):
         import_module(name)
     for line in sys.stdin:
         order = json.loads(line)

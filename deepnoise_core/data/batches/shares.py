@@ -26,8 +26,8 @@ def shares_of(steps: Sequence[StepRows], part: int, count: int) -> Sequence[Step
         known, pool = len(step.labelled), len(step.unlabelled)
         if known < 2 * count or 0 < pool < count:
             raise TrainingError(
-                f"{count} processes need 2 labelled sites each, and an unlabelled one if there are any, but a step "
-                f"has {known} and {pool}; take fewer processes, or make train.batch_size larger"
+                f"{count} processes need 2 labelled sites each, and an unlabelled one if there are any, but a "
+                f"step has {known} and {pool}; take fewer processes, or make train.batch_size larger"
             )
     return [StepRows(_taken(step.labelled, part, count), _taken(step.unlabelled, part, count)) for step in steps]
 

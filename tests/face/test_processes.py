@@ -1,0 +1,267 @@
+"""Trainings of two processes: what they learn, what they write, and how they end."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+from deepnoise_core.engine.checkpoints import saved_steps
+from deepnoise_core.engine.weights import load_weights
+
+STEPS = 6
+SAVED = ("train.checkpoints.minutes=0", "train.checkpoints.keep=99")
+WITHOUT_BATCH_NORM = (
+    "backbone.options.model=test_efficientnet_gn",
+    "train.optimizer.name=sgd",
+    "train.optimizer.lr=0.01",
+)
+LONG = ("train.epochs=400", "train.max_steps=400")
+PARTS = ("student", "strategy", "optimizer")
+IMPORTED = ("torch", "torchvision", "timm", "accelerate", "deepnoise.series", "deepnoise.api")
+
+Done = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two processes that work together, and where they write what they tell."""
+
+    parent: subprocess.Popen[str]
+    pids: tuple[int, ...]
+    told: tuple[Path, ...]
+
+    def ended(self) -> tuple[list[int], list[str]]:
+        """Exit code of each, and what it told."""
+        codes = [int(ordered(self.parent, wait=pid)) for pid in self.pids]
+        return codes, [path.read_text() for path in self.told]
+
+
+Starts = Callable[..., Pair]
+
+
+def ordered(parent: subprocess.Popen[str], **order: object) -> str:
+    assert parent.stdin is not None
+    assert parent.stdout is not None
+    parent.stdin.write(f"{json.dumps(order)}\n")
+    parent.stdin.flush()
+    return parent.stdout.readline()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starts]:
+    """Starts a command in two processes, as torchrun would."""
+    stores = []
+    server = Path(__file__).with_name("forked_commands.py")
+    command = [sys.executable, str(server), *IMPORTED]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+
+        def start(*words: object) -> Pair:
+            store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
+            stores.append(store)
+            told = tuple(tmp_path_factory.mktemp("told") / f"{rank}.txt" for rank in range(2))
+            pids = []
+            for rank, path in enumerate(told):
+                path.touch()
+                environment = {
+                    "RANK": str(rank),
+                    "LOCAL_RANK": str(rank),
+                    "WORLD_SIZE": "2",
+                    "LOCAL_WORLD_SIZE": "2",
+                    "MASTER_ADDR": "127.0.0.1",
+                    "MASTER_PORT": str(store.port),
+                    "TORCHELASTIC_USE_AGENT_STORE": "True",
+                    "OMP_NUM_THREADS": "1",
+                }
+                order = {"start": [str(word) for word in words], "errors": str(path), "environment": environment}
+                pids.append(int(ordered(parent, **order, user=0, largest_file=0)))
+            return Pair(parent, tuple(pids), told)
+
+        yield start
+        assert parent.stdin is not None
+        parent.stdin.close()
+
+
+def words_of(screen: Path, out: Path, *sets: str) -> list[object]:
+    return ["train", "tiny", "--screen", screen, "--out", out, "--device", "cpu", "--set", *SAVED, *sets]
+
+
+def state(run: Path, step: int) -> dict[str, Tensor]:
+    folder = run / "checkpoints" / f"step-{step:08}"
+    return {
+        f"{part}.{name}": tensor
+        for part in PARTS
+        for name, tensor in load_weights(folder / f"{part}.safetensors").items()
+    }
+
+
+def assert_near(one: Path, other: Path, *, steps: range) -> None:
+    for step in steps:
+        states = state(one, step), state(other, step)
+        assert states[0].keys() == states[1].keys()
+        for name, tensor in states[0].items():
+            # Momenta are sums of gradients, some of which are far larger than weights.
+            tolerance = 1e-4 if name.startswith("optimizer") else 1e-6
+            torch.testing.assert_close(states[1][name], tensor, rtol=0, atol=tolerance)
+
+
+def lines(run: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path, deepnoise: Callable[..., Done]) -> Path:
+    """A mean teacher without batch norm, of one process; look, but do not touch."""
+    out = tmp_path_factory.mktemp("alone") / "run"
+    sets = ("train.epochs=3", *WITHOUT_BATCH_NORM)
+    done = deepnoise(*words_of(tiny_screen, out, *sets))
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path, pair: Starts) -> Path:
+    """The same of two processes; look, but do not touch."""
+    out = tmp_path_factory.mktemp("together") / "run"
+    codes, told = pair(*words_of(tiny_screen, out, "train.epochs=3", *WITHOUT_BATCH_NORM)).ended()
+    assert codes == [0, 0], told
+    assert "kept epoch" in told[0]
+    assert told[1] == ""
+    return out
+
+
+def test_two_processes_learn_what_one_does(alone: Path, together: Path) -> None:
+    steps = saved_steps(alone / "checkpoints")
+    assert steps == saved_steps(together / "checkpoints") == tuple(range(STEPS, 0, -1))
+    assert_near(alone, together, steps=range(1, STEPS + 1))
+    for one, two in zip(lines(alone), lines(together), strict=True):
+        names = [name for name in one if name.startswith(("loss/", "validation_"))]
+        assert "loss/consistency" in names
+        assert [two[name] for name in names] == pytest.approx([one[name] for name in names], rel=1e-4)
+
+
+def test_the_first_process_alone_writes(alone: Path, together: Path) -> None:
+    files = [sorted(path.relative_to(run) for path in run.rglob("*")) for run in (alone, together)]
+    assert files[0] == files[1]
+
+
+def halted(run: Path, step: int, copy: Path) -> Path:
+    """The folder as a kill after the state of a step leaves it."""
+    shutil.copytree(run, copy)
+    shutil.rmtree(copy / "bundle")
+    for later in saved_steps(copy / "checkpoints"):
+        if later > step:
+            shutil.rmtree(copy / "checkpoints" / f"step-{later:08}")
+    return copy
+
+
+def test_two_processes_go_on_bit_for_bit(together: Path, pair: Starts, tmp_path: Path) -> None:
+    run = halted(together, 3, tmp_path / "run")
+    codes, told = pair("train", "--resume", run, "--device", "cpu").ended()
+    assert codes == [0, 0], told
+    states = state(run, STEPS), state(together, STEPS)
+    assert [name for name, tensor in states[0].items() if not torch.equal(tensor, states[1][name])] == []
+    assert lines(run)[-1]["loss/consistency"] == pytest.approx(lines(together)[-1]["loss/consistency"], rel=1e-6)
+
+
+def test_another_number_of_processes_goes_on(
+    together: Path, deepnoise: Callable[..., Done], tmp_path: Path
+) -> None:
+    run = halted(together, 3, tmp_path / "run")
+    done = deepnoise("train", "--resume", run, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert_near(together, run, steps=range(4, STEPS + 1))
+
+
+def test_estimates_that_follow_the_pool_are_of_all_processes(
+    tiny_screen: Path, pair: Starts, tmp_path: Path
+) -> None:
+    """With batch norm, whose statistics every state compares too."""
+    sets = ("strategy=freematch", "augmentation=weak-strong", "train.epochs=1")
+    codes, told = pair(*words_of(tiny_screen, tmp_path / "run", *sets)).ended()
+    assert codes == [0, 0], told
+
+
+def test_a_fault_is_told_once(tiny_screen: Path, pair: Starts, tmp_path: Path) -> None:
+    codes, told = pair(*words_of(tiny_screen, tmp_path / "run", "train.batch_size=3")).ended()
+    assert codes == [2, 2]
+    assert "".join(told).count("2 processes need 2 labelled sites each") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def begun(run: Path) -> Path:
+    until = time.monotonic() + 60
+    while not (run / "metrics.jsonl").exists():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return run
+
+
+def test_a_signal_to_one_process_ends_all_after_the_same_step(
+    tiny_screen: Path, pair: Starts, tmp_path: Path
+) -> None:
+    started = pair(*words_of(tiny_screen, tmp_path / "run", *LONG, "train.checkpoints.minutes=5"))
+    run = begun(tmp_path / "run")
+    os.kill(started.pids[1], signal.SIGTERM)
+    codes, told = started.ended()
+    assert codes == [143, 143], told
+    assert f"continue it with deepnoise train --resume {run}" in told[0]
+    (step,) = saved_steps(run / "checkpoints")
+    assert 0 < step < 400
+
+
+def test_where_one_is_killed_the_other_ends(tiny_screen: Path, pair: Starts, tmp_path: Path) -> None:
+    started = pair(*words_of(tiny_screen, tmp_path / "run", *LONG))
+    begun(tmp_path / "run")
+    os.kill(started.pids[1], signal.SIGKILL)
+    codes, told = started.ended()
+    assert codes == [2, -signal.SIGKILL]
+    assert "deepnoise: another process ended without a word" in told[0]
+    assert "continue it with deepnoise train --resume" in told[0]
+    assert "Traceback" not in told[0]
+
+
+def test_the_option_starts_processes_that_leave_with_it(tiny_screen: Path, tmp_path: Path) -> None:
+    words = words_of(tiny_screen, tmp_path / "run", *LONG, "train.checkpoints.minutes=5")
+    arguments = [sys.executable, "-m", "deepnoise", *map(str, words), "--processes", "2"]
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    begun(tmp_path / "run")
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 143, told
+    assert told.count("continue it with") == 1
+    assert "Traceback" not in told
+    assert len(saved_steps(tmp_path / "run" / "checkpoints")) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [("0", "--processes 0: give 1 or more"), ("3", "started 2 already; leave --processes out")],
+)
+def test_numbers_of_processes_that_cannot_be_are_refused(
+    number: str, said: str, deepnoise: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = deepnoise("train", "tiny", "--processes", number)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_other_ways_to_divide_the_work_are_refused(
+    deepnoise: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    done = deepnoise("train", "tiny")
+    assert done.returncode == 2
+    assert "ACCELERATE_USE_FSDP asks for FSDP, which deepnoise does not use" in done.stderr
