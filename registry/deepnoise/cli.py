@@ -8,6 +8,7 @@ import typer
 
 from deepnoise.commands import (
     baseline,
+    compare,
     components,
     demo,
     disentangle,
@@ -50,6 +51,7 @@ for command in (
     sweep,
     predict,
     evaluate,
+    compare,
     disentangle,
     report,
     submit,

@@ -11,6 +11,7 @@ from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.evaluation.protocols import Protocol
 
 if TYPE_CHECKING:
+    from deepnoise.comparisons.comparison import Metric
     from deepnoise.pictures.embedding_map import Method
 
 
@@ -83,6 +84,15 @@ def protocol_name(word: str | None) -> Protocol | None:
         InputError: it names none.
     """
     return None if word is None else Protocol(_one_of("--protocol", word, tuple(Protocol)))
+
+
+def metric_name(word: str) -> Metric:
+    """The figure of an evaluation that a word names.
+
+    Raises:
+        InputError: it names none.
+    """
+    return cast("Metric", _one_of("--metric", word, ("accuracy", "balanced", "ece", "nll")))
 
 
 def stage_name(word: str | None) -> Stage | None:

@@ -155,7 +155,7 @@ def test_sites_and_wells_do_not_compare(
     assert done.returncode == 0, done.stderr
     assert "Gain over" in done.stdout
     assert "Raw accuracy by experiment" in done.stdout
-    gains = dn.compare([tiny_predictions, tmp_path / "wells"]).gains
+    gains = dn.evaluate([tiny_predictions, tmp_path / "wells"]).gains
     assert gains[str(tmp_path / "wells")][Stage.RAW].mean == 0.0
     refused = deepnoise("evaluate", tiny_predictions, tmp_path / "sites")
     assert (refused.returncode, refused.stdout) == (2, "")

@@ -16,6 +16,7 @@ from deepnoise.api import installed
 from deepnoise.sweeps.grid import combinations, parse_grid
 from deepnoise.sweeps.plan import Request, plan_sweep
 from deepnoise.sweeps.record import read_sweep
+from deepnoise_core.contracts import Stage
 from deepnoise_core.contracts.errors import InputError, RecipeError
 from deepnoise_core.engine.observation import Silent
 from deepnoise_registry.recipes.differences import differing_fields
@@ -100,6 +101,16 @@ def test_a_trial_without_its_evaluation_is_only_predicted(sweep: Path, tiny_scre
     assert (out / trial.path / "evaluation.json").read_text() == (
         sweep / trial.path / "evaluation.json"
     ).read_text().replace(str(sweep), str(out))
+
+
+def test_a_sweep_is_compared_over_its_seeds(sweep: Path) -> None:
+    found = dn.compare(sweep)
+    assert [variant.name for variant in found.variants] == ["supervised", "mean-teacher"]
+    assert [list(variant.results) for variant in found.variants] == [[0, 1]] * 2
+    difference = found.figures["mean-teacher"][Stage.RAW].difference
+    assert difference is not None
+    assert difference.pairs == 2
+    assert found.notes[0].startswith("left out 4 trials that have no evaluation: ")
 
 
 @pytest.mark.parametrize(

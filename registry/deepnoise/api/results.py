@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from deepnoise.api.catalogue import installed
 from deepnoise.api.screens import open_screen
@@ -14,6 +14,7 @@ from deepnoise_core.contracts.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
 
+    from deepnoise.comparisons.comparison import VariantComparison
     from deepnoise.corrections import Step
     from deepnoise.disentanglement import Progress
     from deepnoise.model import PartName
@@ -22,44 +23,80 @@ if TYPE_CHECKING:
     from deepnoise_core.evaluation.comparison import Comparison
 
 
-def evaluate(
+@overload  # a text is one folder, and no sequence of them
+def evaluate(  # type: ignore[overload-overlap]
     predictions: str | Path,
     screen: Screen | str | Path | None = None,
     *,
     protocol: str | None = None,
     top: Sequence[int] = (1, 5),
-) -> Evaluation:
-    """Accuracy by stage of a folder of predictions, against the labels of the screen they were made from.
+) -> Evaluation: ...
+
+
+@overload
+def evaluate(
+    predictions: Sequence[str | Path],
+    screen: Screen | str | Path | None = None,
+    *,
+    protocol: str | None = None,
+    top: Sequence[int] = (1, 5),
+) -> Comparison: ...
+
+
+def evaluate(
+    predictions: str | Path | Sequence[str | Path],
+    screen: Screen | str | Path | None = None,
+    *,
+    protocol: str | None = None,
+    top: Sequence[int] = (1, 5),
+) -> Evaluation | Comparison:
+    """Accuracy by stage of folders of predictions, against the labels of the screen they were made from.
 
     Args:
-        predictions: the folder.
+        predictions: the folder; or several of the same wells, which are compared with the first, well by well.
         screen: open, or the path of one, where it is no longer where it was predicted from.
         protocol: `rcic`, `wilds` or `custom`, whose rules must have been kept; told by what was done where None.
         top: the numbers k of best scored classes among which a well's own is looked for.
     """
-    from deepnoise.evaluation import evaluate_folder
+    from deepnoise.evaluation import compare_folders, evaluate_folder
     from deepnoise.words import protocol_name
 
-    return evaluate_folder(
-        Path(predictions), installed(), _opened(screen), protocol=protocol_name(protocol), top=top
-    )
+    opened, rules = _opened(screen), protocol_name(protocol)
+    if isinstance(predictions, str | Path):
+        return evaluate_folder(Path(predictions), installed(), opened, protocol=rules, top=top)
+    folders = [Path(one) for one in predictions]
+    return compare_folders(folders, installed(), opened, protocol=rules, top=top)
 
 
 def compare(
-    predictions: Sequence[str | Path], screen: Screen | str | Path | None = None, *, protocol: str | None = None
-) -> Comparison:
-    """Folders of predictions of the same wells side by side; all others are refused.
+    results: str | Path | Sequence[str | Path],
+    screen: Screen | str | Path | None = None,
+    *,
+    metric: str = "accuracy",
+    stage: str | None = None,
+    against: str | None = None,
+) -> VariantComparison:
+    """Recipes over their seeds, on the very same held-out wells: mean, deviation and paired differences.
 
     Args:
-        predictions: two folders or more; all are compared with the first.
+        results: sweeps, runs with predictions, folders of predictions, or files of `deepnoise evaluate --out`.
         screen: as of `evaluate`.
-        protocol: as of `evaluate`.
+        metric: `accuracy`, `balanced`, `ece` or `nll`.
+        stage: `raw`, `group` or `assigned`; all that they have in common where None.
+        against: the variant that others are compared with, by name or path; the first where None.
     """
-    from deepnoise.evaluation import compare_folders
-    from deepnoise.words import protocol_name
+    from deepnoise.comparisons.comparison import compare_results
+    from deepnoise.words import metric_name, stage_name
 
-    folders = [Path(one) for one in predictions]
-    return compare_folders(folders, installed(), _opened(screen), protocol=protocol_name(protocol))
+    paths = [results] if isinstance(results, str | Path) else results
+    return compare_results(
+        [Path(one) for one in paths],
+        installed(),
+        _opened(screen),
+        metric=metric_name(metric),
+        stage=stage_name(stage),
+        against=against,
+    )
 
 
 def disentangle(

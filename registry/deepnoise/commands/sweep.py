@@ -59,5 +59,6 @@ def run(
     terminal.note(f"\n{len(done.trials) - len(done.failed)} of {len(done.trials)} trials are finished")
     for trial in done.failed:
         terminal.note(f"  failed {trial.path}: {trial.message}")
+    terminal.note(f"next: deepnoise compare {out}")
     if done.failed:
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ from deepnoise_registry.recipes.recipe import PROSE
 def differing_fields(recipes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Any, ...]]:
     """The fields in which filled recipes differ, those of prose apart.
 
-    Options of components that have different names are not listed, since they follow from the names.
+    Options that follow from the names of components are not listed: each name has its own defaults.
 
     Args:
         recipes: N recipes in JSON types.
@@ -23,8 +23,14 @@ def differing_fields(recipes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[An
     keys = dict.fromkeys(key for one in flat for key in one)
     found = {key: tuple(one.get(key) for one in flat) for key in keys if key not in PROSE}
     differing = {key: values for key, values in found.items() if any(one != values[0] for one in values)}
-    renamed = {key.removesuffix("name") + "options." for key in differing if key.endswith(".name")}
-    return {key: values for key, values in differing.items() if not key.startswith(tuple(renamed))}
+    return {key: values for key, values in differing.items() if not _follows(key, values, differing)}
+
+
+def _follows(key: str, values: Sequence[Any], differing: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether an option's value follows from the name of its component."""
+    names = differing.get(f"{key.rpartition('.options.')[0]}.name", ())
+    by_name = dict(zip(names, values, strict=False))
+    return bool(names) and all(by_name[name] == value for name, value in zip(names, values, strict=True))
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
