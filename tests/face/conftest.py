@@ -1,17 +1,23 @@
 """The program as a user runs it, in this process or in one of its own, and one small journey to look at."""
 
 import io
+import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from deepnoise.__main__ import main
+from deepnoise.pictures.curves import draw_curves
 
 Done = subprocess.CompletedProcess[str]
 
@@ -23,6 +29,23 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_picture_of_curves() -> Iterator[None]:
+    """Curves are drawn for the first training alone, and copied for others: drawing takes a third of one."""
+    drawn: list[Path] = []
+
+    def draw_or_copy(metrics: Path, out: Path, *, title: str) -> None:
+        if drawn and drawn[0].exists():
+            shutil.copyfile(drawn[0], out)
+        else:
+            draw_curves(metrics, out, title=title)
+            drawn[:] = [out]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deepnoise.training.draw_curves", draw_or_copy)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +74,74 @@ def python() -> Callable[..., Done]:
         )
 
     return run
+
+
+@dataclass(frozen=True)
+class Process:
+    """A command that runs beside the test.
+
+    Attributes:
+        pid: its process.
+        errors: what it writes beside data.
+    """
+
+    pid: int
+    errors: Path
+    parent: "Parent"
+
+    def wait(self) -> tuple[int, str]:
+        """Exit code, negative of a signal, and what it told."""
+        return int(self.parent.order(wait=self.pid)), self.errors.read_text()
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The process that forks commands."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+
+    def start(
+        self,
+        *words: object,
+        environment: Mapping[str, str] | None = None,
+        user: int = 0,
+        largest_file: int = 0,
+    ) -> Process:
+        """A command; perhaps of another user, or one that may write no larger file, in bytes."""
+        descriptor, name = tempfile.mkstemp(dir=self.folder)
+        os.close(descriptor)
+        order = {"environment": dict(environment or {}), "user": user, "largest_file": largest_file}
+        return Process(int(self.order(start=[*map(str, words)], errors=name, **order)), Path(name), self)
+
+    def order(self, **order: Any) -> str:
+        """Send one order; the answer."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(f"{json.dumps(order)}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
+
+
+@pytest.fixture(scope="session")
+def start_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Process]]:
+    """Starts a command in a process of its own, beside the test, without the seconds that imports take."""
+    process = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("forked_commands.py")],
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        yield Parent(process, tmp_path_factory.mktemp("told")).start
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Commands in processes of their own, forked from one with all imports done.
+"""Commands in processes of their own, forked from one with most imports done.
 
 Run as a program it reads orders, a line of JSON each, and answers `start` with a process id, `wait` with an exit
 code, negative where a signal ended it. A command may be of another `user`, or write no file above `largest_file`.
@@ -21,6 +21,9 @@ NEEDED = (
     "rich.table",
 )
 
+NEEDED_TO = {"train": ("accelerate", "deepnoise.series", "deepnoise.training", "timm")}
+"""More that some commands need, imported when the first of them is started."""
+
 
 def obey() -> None:
     """Read orders until there are no more."""
@@ -32,6 +35,8 @@ def obey() -> None:
             _, status = os.waitpid(order["wait"], 0)
             answer = os.waitstatus_to_exitcode(status)
         else:
+            for name in NEEDED_TO.get(order["start"][0], ()):
+                import_module(name)
             answer = os.fork()
             if not answer:
                 become(order)

@@ -5,11 +5,9 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,9 @@ from deepnoise_registry.hub.server.faults import Fault
 from deepnoise_registry.hub.server.local import LocalHub
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Start = Callable[..., Any]
+"""Starts a command beside the test; what it returns has `pid`, `errors`, and `wait()` for code and text."""
+
 SHIPPED = builtin_bundle("builtin:tiny")
 WEIGHTS = hashlib.shake_256(b"weights").digest(3 << 20)
 
@@ -43,68 +44,6 @@ def hub(tmp_path: Path) -> Iterator[LocalHub]:
         yield served
 
 
-@dataclass(frozen=True)
-class Process:
-    """A command that runs beside the test.
-
-    Attributes:
-        pid: its process.
-        errors: what it writes beside data.
-    """
-
-    pid: int
-    errors: Path
-    parent: "Parent"
-
-    def wait(self) -> tuple[int, str]:
-        """Exit code, negative of a signal, and what it told."""
-        return int(self.parent.order(wait=self.pid)), self.errors.read_text()
-
-
-@dataclass(frozen=True)
-class Parent:
-    """The process that forks commands."""
-
-    process: subprocess.Popen[str]
-    folder: Path
-
-    def start(
-        self, *words: object, environment: Mapping[str, str], user: int = 0, largest_file: int = 0
-    ) -> Process:
-        """A command; perhaps of another user, or one that may write no larger file, in bytes."""
-        descriptor, name = tempfile.mkstemp(dir=self.folder)
-        os.close(descriptor)
-        arguments = [str(word) for word in words]
-        pid = self.order(
-            start=arguments, environment=dict(environment), errors=name, user=user, largest_file=largest_file
-        )
-        return Process(int(pid), Path(name), self)
-
-    def order(self, **order: Any) -> str:
-        """Send one order; the answer."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{json.dumps(order)}\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline()
-
-
-@pytest.fixture(scope="module")
-def parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parent]:
-    """Forks commands into processes of their own."""
-    process = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("forked_commands.py")],
-        env={**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_UPDATE_CHECK": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        yield Parent(process, tmp_path_factory.mktemp("told"))
-        assert process.stdin is not None
-        process.stdin.close()
-
-
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that other users reach too, which pytest's own they do not."""
@@ -117,20 +56,22 @@ def environment(hub: LocalHub, home: Path) -> dict[str, str]:
     return {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(home), "HF_TOKEN": "hf_secret"}
 
 
-def test_two_processes_pull_at_once(hub: LocalHub, tmp_path: Path, parent: Parent) -> None:
+def test_two_processes_pull_at_once(hub: LocalHub, tmp_path: Path, start_command: Start) -> None:
     hub.faults.add(Fault("slow", path="model.safetensors", method="GET", pause=0.01))
     outs, known = [tmp_path / "one", tmp_path / "two"], environment(hub, tmp_path / "home")
-    both = [parent.start("pull", "org/name@v1", "--to", out, environment=known) for out in outs]
+    both = [start_command("pull", "org/name@v1", "--to", out, environment=known) for out in outs]
     for process, out in zip(both, outs, strict=True):
         code, told = process.wait()
         assert code == 0, told
         assert (out / "model.safetensors").read_bytes() == WEIGHTS
 
 
-def test_killed_pull_leaves_nothing_and_the_next_is_clean(hub: LocalHub, tmp_path: Path, parent: Parent) -> None:
+def test_killed_pull_leaves_nothing_and_the_next_is_clean(
+    hub: LocalHub, tmp_path: Path, start_command: Start
+) -> None:
     hub.faults.add(Fault("slow", path="model.safetensors", method="GET", times=1, pause=1.0))
     words, known = ("pull", "org/name@v1", "--to", tmp_path / "out"), environment(hub, tmp_path / "home")
-    process = parent.start(*words, environment=known)
+    process = start_command(*words, environment=known)
     until = time.monotonic() + 60
     while not any("GET" in str(one) and "model.safetensors" in one.path for one in hub.requests):
         assert time.monotonic() < until
@@ -138,7 +79,7 @@ def test_killed_pull_leaves_nothing_and_the_next_is_clean(hub: LocalHub, tmp_pat
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == (-signal.SIGKILL, process.errors.read_text())
     assert not list(tmp_path.glob("out*"))
-    code, told = parent.start(*words, environment=known).wait()
+    code, told = start_command(*words, environment=known).wait()
     assert code == 0, told
     assert "hf_secret" not in told
     assert (tmp_path / "out" / "model.safetensors").read_bytes() == WEIGHTS
@@ -153,10 +94,12 @@ def test_refused_pull_is_one_line_and_exits_with_2(
     assert done.stderr.count("\n") == 1
 
 
-def test_full_disk_is_told_and_nothing_is_half_written(hub: LocalHub, tmp_path: Path, parent: Parent) -> None:
+def test_full_disk_is_told_and_nothing_is_half_written(
+    hub: LocalHub, tmp_path: Path, start_command: Start
+) -> None:
     home, out = tmp_path / "home", tmp_path / "out"
     words, known = ("pull", "org/name@v1", "--to", out), environment(hub, home)
-    code, told = parent.start(*words, environment=known, largest_file=1 << 20).wait()
+    code, told = start_command(*words, environment=known, largest_file=1 << 20).wait()
     assert code == 2, told
     assert told.startswith(
         f"deepnoise: {home / 'hub'} cannot be written: the disk or ulimit -f allows no file so"
@@ -165,18 +108,18 @@ def test_full_disk_is_told_and_nothing_is_half_written(hub: LocalHub, tmp_path: 
     assert told.count("\n") == 1
     assert not list(tmp_path.glob("out*"))
     assert not list(home.rglob("snapshots/*/model.safetensors"))
-    assert parent.start("pull", "org/name@v1", environment=known).wait()[0] == 0
-    code, told = parent.start(*words, environment=known, largest_file=1 << 20).wait()
+    assert start_command("pull", "org/name@v1", environment=known).wait()[0] == 0
+    code, told = start_command(*words, environment=known, largest_file=1 << 20).wait()
     assert code == 2, told
     (*_, last) = told.splitlines()
     assert last == f"deepnoise: {out} cannot be written: the disk or ulimit -f allows no file so large"
     assert not list(tmp_path.glob("out*"))
-    code, told = parent.start(*words, environment=known).wait()
+    code, told = start_command(*words, environment=known).wait()
     assert code == 0, told
 
 
 def test_cache_that_may_only_be_read_is_told_and_serves_what_it_has(
-    hub: LocalHub, open_folder: Path, parent: Parent
+    hub: LocalHub, open_folder: Path, start_command: Start
 ) -> None:
     home, known = open_folder / "home", environment(hub, open_folder / "home")
     home.mkdir()
@@ -187,7 +130,8 @@ def test_cache_that_may_only_be_read_is_told_and_serves_what_it_has(
         for folder in folders:
             folder.chmod(0o555)
         try:
-            return parent.start("pull", "org/name@v1", environment=known, user=nobody).wait()
+            code, told = start_command("pull", "org/name@v1", environment=known, user=nobody).wait()
+            return code, told
         finally:
             for folder in folders:
                 folder.chmod(0o755)
@@ -198,7 +142,7 @@ def test_cache_that_may_only_be_read_is_told_and_serves_what_it_has(
         f"deepnoise: {home / 'hub'} cannot be written: Permission denied; or set HF_HOME to another folder\n"
     )
     assert list(home.iterdir()) == []
-    assert parent.start("pull", "org/name@v1", environment=known).wait()[0] == 0
+    assert start_command("pull", "org/name@v1", environment=known).wait()[0] == 0
     hub.requests.clear()
     code, told = pull_reading_alone()
     assert code == 0, told

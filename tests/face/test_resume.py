@@ -1,14 +1,14 @@
 """Runs that stop after any step, by any hand, go on as if they never had."""
 
 import json
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -144,30 +144,18 @@ def test_a_line_that_a_crash_cut_off_is_written_anew(pseudo: Run, tmp_path: Path
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_after_its_step_with_what_goes_on(
-    number: signal.Signals, code: int, tiny_screen: Path, tmp_path: Path
+    number: signal.Signals, code: int, tiny_screen: Path, tmp_path: Path, start_command: Callable[..., Any]
 ) -> None:
     sets = ["train.epochs=400", "train.max_steps=400"]
-    words = [
-        "train",
-        "tiny",
-        "--screen",
-        tiny_screen,
-        "--out",
-        tmp_path / "run",
-        "--device",
-        "cpu",
-        "--set",
-        *sets,
-    ]
-    arguments = [sys.executable, "-m", "deepnoise", *map(str, words)]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    words = ["--screen", tiny_screen, "--out", tmp_path / "run", "--device", "cpu", "--set", *sets]
+    process = start_command("train", "tiny", *words)
     until = time.monotonic() + 60
     while not (tmp_path / "run" / "metrics.jsonl").exists():
         assert time.monotonic() < until
         time.sleep(0.02)
-    process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == code, told
+    os.kill(process.pid, number)
+    ended, told = process.wait()
+    assert ended == code, told
     assert f"continue it with deepnoise train --resume {tmp_path / 'run'}" in told
     assert "Traceback" not in told
     (step,) = saved_steps(tmp_path / "run" / "checkpoints")

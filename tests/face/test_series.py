@@ -7,11 +7,11 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,21 +179,17 @@ def test_a_killed_series_resumes_to_the_same_weights(
     folder: Path,
     tmp_path: Path,
     deepnoise: Callable[..., Done],
+    start_command: Callable[..., Any],
 ) -> None:
     out = tmp_path / "series"
-    command = ["train", recipe_file, "--screen", folder, "--out", out, "--folds", "2", "--device", "cpu"]
-    program = subprocess.Popen(
-        [sys.executable, "-m", "deepnoise", *map(str, command)],
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
+    words = ["--screen", folder, "--out", out, "--folds", "2", "--device", "cpu"]
+    program = start_command("train", recipe_file, *words)
     deadline = time.monotonic() + 60
     while not (out / PARTS[1] / "run.json").exists():
-        assert program.poll() is None
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, program.errors.read_text()
         time.sleep(0.001)
-    program.send_signal(signal.SIGKILL)
-    program.wait()
+    os.kill(program.pid, signal.SIGKILL)
+    assert program.wait()[0] == -signal.SIGKILL
     assert len(weights(out)) < len(PARTS)
     done = deepnoise("train", "--resume", out, "--device", "cpu")
     assert done.returncode == 0, done.stderr
