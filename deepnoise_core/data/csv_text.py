@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import zlib
 from pathlib import Path
 
 from deepnoise_core.contracts.errors import ScreenError
+
+_BYTE_ORDER_MARKS = re.compile(rb"\A(?:%b)+" % codecs.BOM_UTF8)  # some programs write one before another's
 
 MAX_BYTES = 4 * 1024**3
 """Longest text that is read, in bytes, after decompression."""
@@ -53,9 +56,9 @@ def _content(path: Path, limit: int) -> bytes:
 
 def _utf_8(path: Path, content: bytes) -> bytes:
     if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.removeprefix(codecs.BOM_UTF8)
+        return _BYTE_ORDER_MARKS.sub(b"", content)
     try:
-        return content.decode("utf-16").encode()
+        return _BYTE_ORDER_MARKS.sub(b"", content.decode("utf-16").encode())
     except UnicodeDecodeError as error:
         read = content[: error.start].decode("utf-16", errors="ignore")
         raise ScreenError(_no_text(path, read.count("\n") + 1, "UTF-16")) from None

@@ -60,7 +60,7 @@ class Checkpoints:
         return self._clock() - self._saved >= (max(wait, self._cost / _LARGEST_SHARE) if wait else 0)
 
     def save(self, state: State) -> list[dict[str, Any]]:
-        """Write a state aside, sync and rename it, then remove all but the newest.
+        """Write a state aside, sync and rename it; remove all but the newest, and damaged ones of later steps.
 
         Returns:
             The records of the states that are there now, the newest first.
@@ -86,11 +86,13 @@ class Checkpoints:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
         states = _states(self.folder)
-        for old in states[self.options.keep :]:
+        newest = states.index(final)
+        kept = states[newest : newest + self.options.keep]
+        for old in set(states).difference(kept):
             shutil.rmtree(old, ignore_errors=True)
         self._saved = self._clock()
         self._cost = self._saved - began
-        return [_record_of(one) for one in states[: self.options.keep]]
+        return [_record_of(one) for one in kept]
 
 
 def saved_steps(folder: Path) -> tuple[int, ...]:

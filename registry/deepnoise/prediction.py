@@ -10,7 +10,7 @@ from deepnoise.model import Model, PartName, Unit
 from deepnoise.pictures.plate_map import draw_plate_maps
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
-from deepnoise_core.data.files import refuse_taken
+from deepnoise_core.data.files import fresh_folder, refuse_taken
 from deepnoise_core.data.prediction_table import write_predictions
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer
@@ -39,9 +39,10 @@ def predict_folder(
     predictions, seen = model.predict_readable(
         screen, part=part, device=device, bad_images=bad_images, tta=tta, unit=unit, observer=observer
     )
-    write_folder(predictions, out, model, seen)
-    if not predictions.per_site:
-        draw_plate_maps(predictions, out / "plates")
+    with fresh_folder(out, "a folder of predictions") as folder:
+        write_folder(predictions, folder, model, seen)
+        if not predictions.per_site:
+            draw_plate_maps(predictions, folder / "plates")
     return predictions
 
 

@@ -77,6 +77,13 @@ def test_a_damaged_state_gives_way_to_the_one_before_it(damage: str, tmp_path: P
     assert note.endswith("going on from the checkpoint before it, of step 7")
 
 
+def test_a_damaged_state_of_a_later_step_takes_no_place_from_whole_ones(tmp_path: Path) -> None:
+    saved(tmp_path, 7, 30)
+    (tmp_path / "step-00000030" / "student.safetensors").unlink()
+    saved(tmp_path, 8, 9)
+    assert saved_steps(tmp_path) == (9, 8)
+
+
 def test_without_a_whole_state_there_is_nothing_to_go_on_from(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds none; train again to another folder"):
         newest_state(tmp_path)

@@ -120,6 +120,12 @@ def test_whatever_the_csv_module_writes_is_read(
     assert [list(row) for row in read_csv(path).rows()] == rows
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_byte_order_marks_one_before_another_are_no_part_of_a_name(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes("\ufeff\ufeffa,b\n1,2\n".encode(encoding))
+    assert read_csv(tmp_path / "m.csv", ("a",)).rows(named=True) == [{"a": "1", "b": "2"}]
+
+
 def test_the_head_is_read_of_long_files(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_bytes(b"a,b\n" + b"1,x\n" * 400_000 + b"ragged\n")

@@ -12,6 +12,7 @@ import pytest
 
 import deepnoise as dn
 from deepnoise.api import installed
+from deepnoise.prediction import predict_folder
 from deepnoise.training import resume_run
 from deepnoise_core.contracts import Screen, Stage
 from deepnoise_core.contracts.errors import ModelError, OutputError
@@ -55,6 +56,19 @@ def test_predictions_have_one_row_a_well(tiny_predictions: Path, tiny_screen: Pa
     assert {path.name for path in (tiny_predictions / "plates").iterdir()} == {
         f"{name}.png" for name in table["experiment"].unique()
     }
+
+
+def test_predictions_that_stop_before_their_pictures_leave_nothing(
+    tiny_run: Path, tiny_screen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deepnoise.prediction.draw_plate_maps", stop)
+    model, screen = dn.load(tiny_run), dn.open_screen(tiny_screen)
+    with pytest.raises(KeyboardInterrupt):
+        predict_folder(model, screen, tmp_path / "out", part="test", device="cpu", observer=Silent())
+    assert not list(tmp_path.iterdir())
 
 
 def test_evaluation_counts_unseen_experiments_alone(tiny_predictions: Path) -> None:
