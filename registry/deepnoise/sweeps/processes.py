@@ -17,7 +17,7 @@ import torch
 
 from deepnoise.sweeps.ledger import Ledger
 from deepnoise.sweeps.trial import Trial
-from deepnoise_core.engine.interruption import interruption
+from deepnoise_core.engine.interruption import end_by, interruption
 
 _POLL_SECONDS = 0.1
 
@@ -62,7 +62,8 @@ def do_side_by_side(trials: Mapping[str, Trial], jobs: int, logs: Path, ledger: 
                 running.remove(job)
                 if not told:
                     _tell(job, ledger)
-        asked.obey()
+        if asked.signal:
+            end_by(asked.signal)
 
 
 def _started(path: str, trial: Trial, slot: int, jobs: int, log: Path) -> _Job:
