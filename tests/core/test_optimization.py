@@ -29,7 +29,7 @@ def test_biases_and_norms_are_not_decayed(name: str, cls: type) -> None:
 def test_the_rate_is_set_on_every_group() -> None:
     plan = TrainOptions(optimizer=OptimizerOptions(lr=0.4), schedule=ScheduleOptions(name="constant"))
     optimizer = build_optimizer(nn.Linear(2, 2), plan.optimizer)
-    assert set_rate(optimizer, plan, at(3)) == pytest.approx(0.4)
+    set_rate(optimizer, plan, at(3))
     assert {group["lr"] for group in optimizer.param_groups} == {0.4}
 
 
