@@ -20,6 +20,9 @@ def parts_of(batch: StepBatch, count: int) -> Iterator[tuple[float, StepBatch, b
     supervised, pool = batch.supervised, batch.unlabelled
     labelled, unlabelled = len(supervised.rows), 0 if pool is None else len(pool.rows)
     count = min(count, most_parts(batch))
+    if count == 1:
+        yield 1.0, batch, True
+        return
     for part in range(count):
         own, beside = share_of(labelled, part, count), share_of(unlabelled, part, count)
         classes, weights, smoothing = supervised.targets

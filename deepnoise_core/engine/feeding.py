@@ -94,7 +94,8 @@ class Feed:
                 started = time.perf_counter()
                 rows, pixels = next(images)
                 self.waited += time.perf_counter() - started
-                read = StepRows(step.labelled.among(rows), step.unlabelled.among(rows))
+                whole = len(rows) == len(step.labelled) + len(step.unlabelled)
+                read = step if whole else StepRows(step.labelled.among(rows), step.unlabelled.among(rows))
                 yield Portion(self._batch(read, pixels, number), len(read.labelled), len(read.unlabelled))
 
     def rows_of(self, step: int) -> NDArray[np.int64]:

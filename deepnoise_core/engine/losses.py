@@ -30,6 +30,8 @@ def target_loss(logits: Tensor, targets: Targets) -> Tensor:
     """
     likelihood = F.log_softmax(logits.float(), dim=1)
     named = (targets.weights * likelihood.gather(1, targets.classes)).sum(dim=1)
+    if targets.smoothing == 0:
+        return -named
     return -(1.0 - targets.smoothing) * named - targets.smoothing * likelihood.mean(dim=1)
 
 

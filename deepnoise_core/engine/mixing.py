@@ -29,11 +29,13 @@ def mixed(view: View, targets: Targets, options: MixingOptions, seed: int) -> tu
         The mixed view, and targets of 2M classes: each image's own, and those of the other one. Both are the very
         ones that were given where no image of the batch is mixed.
     """
+    if options.name == "none":
+        return view, targets
     size = len(view.images)
     keys = sample_keys(seed, 0, np.arange(size), "mixing")
     draws = uniforms(keys[:1].repeat(size) if options.per == "batch" else keys, 4)
     chosen = draws[:, 0] < options.probability
-    if options.name == "none" or not chosen.any():
+    if not chosen.any():
         return view, targets
     other = torch.from_numpy(permutation(size, seed, 0, "partner")).to(view.images.device)
     kept = np.where(chosen, betaincinv(options.alpha, options.alpha, draws[:, 1]), 1.0)

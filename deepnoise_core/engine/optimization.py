@@ -10,20 +10,24 @@ from torch import Tensor, nn
 from deepnoise_core.contracts import OptimizerOptions, Progress, TrainOptions
 from deepnoise_core.engine.schedules import rate_factor
 
+_FUSED = ("cpu", "cuda")
+"""Devices on which all of an optimiser's arithmetic is one kernel."""
+
 
 def build_optimizer(model: nn.Module, options: OptimizerOptions) -> torch.optim.Optimizer:
-    """An optimiser over the model's parameters; with `decay: matrices` those of one dimension do not decay."""
+    """An optimiser over a model that is in its place; with `decay: matrices` vectors and numbers do not decay."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     dimensions = 1 if options.decay == "matrices" else -1
     groups = [
         {"params": [p for p in trained if p.ndim > dimensions], "weight_decay": options.weight_decay},
         {"params": [p for p in trained if p.ndim <= dimensions], "weight_decay": 0.0},
     ]
+    fused = all(parameter.device.type in _FUSED for parameter in trained)
     if options.name == "sgd":
         nesterov = options.momentum > 0
-        return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, nesterov=nesterov)
+        return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, nesterov=nesterov, fused=fused)
     cls = torch.optim.AdamW if options.name == "adamw" else torch.optim.Adam
-    return cls(groups, lr=options.lr)
+    return cls(groups, lr=options.lr, fused=fused)
 
 
 def rate_at(plan: TrainOptions, progress: Progress) -> float:
@@ -51,8 +55,14 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` gave."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
+        state.setdefault(int(index), {})[name] = _laid_out_as(parameters[int(index)], tensor)
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
+    # Fused kernels walk through memory, and take a parameter and what is remembered of it in the same order.
+    return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor

@@ -14,6 +14,7 @@ from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.contracts.protocols import Strategy
 from deepnoise_core.engine.accumulation import joined_losses, most_parts, parts_of
 from deepnoise_core.engine.batch_norm import running_statistics
+from deepnoise_core.engine.devices import seed_generators
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.engine.processes import average_over_all, numbers_of_all, own_seed, process_count
 
@@ -42,7 +43,9 @@ class Stepper:
         observer: Observer,
     ) -> None:
         self.accelerator, self.student, self.strategy = accelerator, student, strategy
-        self.optimizer, self.plan, self.seed, self.observer = optimizer, plan, seed, observer
+        # Without a scaler accelerate's wrapper adds nothing but a search for packages on the disk at each step.
+        self.optimizer = optimizer if accelerator.scaler else getattr(optimizer, "optimizer", optimizer)
+        self.plan, self.seed, self.observer = plan, seed, observer
         self.parts, self.skipped = plan.accumulate, 0
         self._statistics = running_statistics(student, strategy.inference_model())
 
@@ -71,8 +74,8 @@ class Stepper:
             self._halve(batch, progress, failure)
 
     def _step(self, batch: StepBatch, progress: Progress, weight: float) -> Losses | None:
-        # Dropout and stochastic depth draw from torch's generator; seeded by step, a resumed run repeats it.
-        torch.manual_seed(own_seed(self.seed, "step", progress.step))
+        # Dropout and stochastic depth draw from torch's generators; seeded by step, a resumed run repeats it.
+        seed_generators(own_seed(self.seed, "step", progress.step), self.accelerator.device)
         self.optimizer.zero_grad(set_to_none=True)
         before = self._state() if self.plan.skip_nonfinite else None
         done = []

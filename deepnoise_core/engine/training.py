@@ -95,13 +95,13 @@ class _Loop:
             set_batch_norm_momentum(job.student, job.plan.batch_norm_momentum)
         if job.plan.sync_batch_norm:
             share_batch_norm(job.student, hardware.device)
-        student = hardware.placed(job.student)
-        job.strategy.start(student, pool_of(job))
-        optimizer = build_optimizer(student, job.plan.optimizer)
+        self.network = hardware.placed(job.student)
+        job.strategy.start(self.network, pool_of(job))
+        optimizer = build_optimizer(self.network, job.plan.optimizer)
         with warnings.catch_warnings():
             # accelerate has no other name yet for what PyTorch calls by another one since 2.14.
             warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-            self.student, self.optimizer = self.accelerator.prepare(student, optimizer)
+            self.student, self.optimizer = self.accelerator.prepare(self.network, optimizer)
         self.step = Stepper(
             self.accelerator, self.student, job.strategy, self.optimizer, job.plan, job.seed, observer
         )
@@ -177,7 +177,7 @@ class _Loop:
                 if losses is None:
                     advance(1)
                     continue
-                self.job.strategy.after_step(self.accelerator.unwrap_model(self.student), progress)
+                self.job.strategy.after_step(self.network, progress)
                 self.tally.add(losses, agreed.sites, agreed.share)
                 self.watch.add(progress.step, losses)
                 now = time.perf_counter()

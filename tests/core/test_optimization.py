@@ -5,7 +5,12 @@ import torch
 from torch import nn
 
 from deepnoise_core.contracts import OptimizerOptions, Progress, ScheduleOptions, TrainOptions
-from deepnoise_core.engine.optimization import build_optimizer, set_rate
+from deepnoise_core.engine.optimization import (
+    build_optimizer,
+    optimizer_tensors,
+    restore_optimizer,
+    set_rate,
+)
 
 
 def at(step: int, per_epoch: int = 10, epochs: int = 8) -> Progress:
@@ -31,6 +36,28 @@ def test_the_rate_is_set_on_every_group() -> None:
     optimizer = build_optimizer(nn.Linear(2, 2), plan.optimizer)
     set_rate(optimizer, plan, at(3))
     assert {group["lr"] for group in optimizer.param_groups} == {0.4}
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+def test_what_is_remembered_goes_on_in_the_order_of_the_weights(name: str) -> None:
+    torch.manual_seed(0)
+    networks = [nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last) for _ in range(2)]
+    options = OptimizerOptions.model_validate({"name": name})
+    going_on, restored = (build_optimizer(network, options) for network in networks)
+    images = torch.rand(2, 3, 8, 8)
+    learn(networks[0], going_on, images)
+    networks[1].load_state_dict(networks[0].state_dict())
+    saved = {key: value.contiguous() for key, value in optimizer_tensors(going_on).items()}
+    restore_optimizer(restored, saved)
+    for network, optimizer in zip(networks, (going_on, restored), strict=True):
+        learn(network, optimizer, images)
+    assert torch.equal(networks[0].weight, networks[1].weight)
+
+
+def learn(network: nn.Module, optimizer: torch.optim.Optimizer, images: torch.Tensor) -> None:
+    optimizer.zero_grad()
+    network(images).square().mean().backward()
+    optimizer.step()
 
 
 def test_all_parameters_decay_where_asked_as_published() -> None:
