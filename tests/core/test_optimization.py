@@ -47,7 +47,10 @@ def test_what_is_remembered_goes_on_in_the_order_of_the_weights(name: str) -> No
     images = torch.rand(2, 3, 8, 8)
     learn(networks[0], going_on, images)
     networks[1].load_state_dict(networks[0].state_dict())
-    saved = {key: value.contiguous() for key, value in optimizer_tensors(going_on).items()}
+    saved = {
+        key: value.clone(memory_format=torch.contiguous_format)
+        for key, value in optimizer_tensors(going_on).items()
+    }
     restore_optimizer(restored, saved)
     for network, optimizer in zip(networks, (going_on, restored), strict=True):
         learn(network, optimizer, images)
