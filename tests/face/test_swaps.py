@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import deepnoise as dn
+from deepnoise.simulation import simulated_screen
 from deepnoise_core.contracts import Screen
 
 LARGE = ("densenet121", "efficientnet_b0", "xception")
@@ -23,7 +24,8 @@ SWAPS = [
 
 @pytest.fixture(scope="module")
 def screen() -> Screen:
-    return dn.simulate("tiny")
+    """A site a well is enough to see that parts fit each other."""
+    return simulated_screen("tiny", seed=0, sets=["layout.sites=1"])
 
 
 @pytest.mark.parametrize(("backbone", "strategy", "normalizer"), SWAPS)

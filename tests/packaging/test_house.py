@@ -29,6 +29,11 @@ INDEX = ["--index" + "-url", "--extra-index" + "-url", "--find" + "-links"]
 WORKPLACE = re.compile(r"(?<![\w.])/" + r"work\b")
 
 
+def test_every_folder_of_tests_is_run() -> None:
+    folders = {file.parent.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("test_*.py")}
+    assert sorted(PROJECT["tool"]["pytest"]["ini_options"]["testpaths"]) == sorted(folders)
+
+
 def test_modules_are_short() -> None:
     lines = {file.relative_to(ROOT).as_posix(): len(file.read_text().splitlines()) for file in MODULES}
     assert {name: count for name, count in lines.items() if count > LONGEST} == {}
