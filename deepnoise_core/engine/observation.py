@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 LOSS = "loss/"
 """What the names of losses begin with in a line of `metrics.jsonl`; other figures have other names."""
@@ -36,6 +37,10 @@ class Observer(Protocol):
         """The finished epoch's line of `metrics.jsonl`."""
         ...
 
+    def card(self, folder: Path, card: Mapping[str, Any]) -> None:
+        """The card of the run in a folder, when it begins or goes on; at its end once more, with `best`."""
+        ...
+
 
 class Silent:
     """Watches nothing."""
@@ -49,4 +54,7 @@ class Silent:
         yield lambda count, text="": None
 
     def epoch(self, record: Mapping[str, float]) -> None:
+        """Ignored."""
+
+    def card(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Ignored."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -87,6 +88,9 @@ class Terminal:
         figures = [_figure(name, value) for name, value in record.items() if name not in _NOT_SHOWN]
         speed = [f"{record['sites_per_second']:.0f} sites/s", f"waited {100 * record['waiting']:.0f} %"]
         self.note("  ".join([f"epoch {record['epoch']:>3}", *figures, *speed]))
+
+    def card(self, folder: Path, card: Mapping[str, Any]) -> None:
+        """Nothing: what people must know of it is in notes."""
 
 
 def percent(value: float | None) -> str:

@@ -124,6 +124,7 @@ def train_run(
         try:
             if not going_on:
                 _start_folder(out, card, recipe, exclusions)
+            observer.card(out, card)
             result = run_job(job, out, hardware, observer, resume=going_on)
         except BaseException:
             if saved_steps(out / CHECKPOINTS):
@@ -132,6 +133,7 @@ def train_run(
                 shutil.rmtree(out, ignore_errors=True)
             raise
         run = _finish(out, composition, card, result, catalogue)
+        observer.card(out, run.card)
     wait_for_all()
     return run
 

@@ -51,6 +51,11 @@ def map_method(word: str) -> Method:
     return cast("Method", _one_of("--layout", word, ("auto", "umap", "pca")))
 
 
+def names(text: str | None) -> tuple[str, ...]:
+    """Words between commas; none where there is no text."""
+    return tuple(word.strip() for word in text.split(",")) if text else ()
+
+
 def numbers(option: str, text: str | None) -> list[float] | None:
     """Numbers between commas.
 

@@ -34,6 +34,7 @@ def train(
     device: DeviceName = "auto",
     observer: Observer | None = None,
     exclude: str | Path | None = None,
+    track: Sequence[str] = (),
 ) -> Run | Series:
     """Train a recipe on a screen; writes a run's folder, or a series' where there are stages or folds.
 
@@ -45,8 +46,11 @@ def train(
         device: `auto`, `cpu`, `cuda` or `mps`.
         observer: is told of progress.
         exclude: CSV of sites to leave out, `site_id,reason`.
+        track: trackers to tell: `tensorboard`, `wandb`, `mlflow` or `trackio`.
     """
     from deepnoise.series import train_recipe
+    from deepnoise.tracking import tracked
+    from deepnoise_core.engine.observation import Silent
 
     screen = screen if isinstance(screen, Screen) else open_screen(screen)
     return train_recipe(
@@ -56,7 +60,7 @@ def train(
         installed(),
         folds=folds,
         device=device,
-        observer=observer,
+        observer=tracked(observer or Silent(), track),
         exclude=Path(exclude) if exclude is not None else None,
     )
 
@@ -74,6 +78,7 @@ def sweep(
     part: PartName = "test",
     device: DeviceName = "auto",
     observer: Observer | None = None,
+    track: Sequence[str] = (),
 ) -> Sweep:
     """Train every combination of a grid with several seeds, and evaluate each; goes on where `out` holds it.
 
@@ -89,6 +94,7 @@ def sweep(
         part: wells that are predicted and evaluated: `test`, `validation` or `all`.
         device: `auto`, `cpu`, `cuda` or `mps`.
         observer: is told of progress.
+        track: trackers to tell, as of `train`.
     """
     from deepnoise.sweeps.grid import parse_grid
     from deepnoise.sweeps.plan import Request
@@ -103,6 +109,7 @@ def sweep(
         folds=folds,
         part=part,
         device=device,
+        track=tuple(track),
     )
     return run_sweep(request, Path(out), installed(), jobs=jobs, observer=observer)
 

@@ -33,6 +33,10 @@ def run(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Trainings at a time, each a process of its own.")] = 1,
     part: Annotated[str, typer.Option(help="Wells to predict and evaluate: test, validation or all.")] = "test",
+    track: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,…", help="Trackers to tell: tensorboard, wandb, mlflow, trackio; else none."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
     """Train every combination of a grid with several seeds, and evaluate each on held-out wells."""
@@ -41,7 +45,7 @@ def run(
     from deepnoise.sweeps.grid import parse_grid
     from deepnoise.sweeps.plan import Request
     from deepnoise.sweeps.sweep import run_sweep
-    from deepnoise.words import part_name
+    from deepnoise.words import names, part_name
     from deepnoise_core.engine.devices import device_name
 
     terminal = Terminal()
@@ -54,6 +58,7 @@ def run(
         folds=folds,
         part=part_name(part),
         device=device_name(device),
+        track=names(track),
     )
     done = run_sweep(request, out, installed(), jobs=jobs, observer=terminal)
     terminal.note(f"\n{len(done.trials) - len(done.failed)} of {len(done.trials)} trials are finished")

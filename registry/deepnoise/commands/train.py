@@ -31,19 +31,24 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(help="Continue the run or series in this folder instead of starting one.")
     ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,…", help="Trackers to tell: tensorboard, wandb, mlflow, trackio; else none."),
+    ] = None,
     processes: Annotated[
         int, typer.Option(help="Processes of this machine that learn from each step together.")
     ] = 1,
 ) -> None:
     """Train a recipe on a screen; writes a run, or a series of runs where it has stages or folds."""
     from deepnoise.launching import must_launch, run_in_processes
+    from deepnoise.words import names
     from deepnoise_core.engine.devices import device_name
     from deepnoise_core.engine.joining import joined
 
     if must_launch(processes):
         raise typer.Exit(run_in_processes(context.obj, processes))
     with joined(device_name(device)):
-        _train(recipe, screen, out, sets or [], folds, device_name(device), exclude, resume)
+        _train(recipe, screen, out, sets or [], folds, device_name(device), exclude, resume, names(track))
 
 
 def _train(
@@ -55,18 +60,21 @@ def _train(
     device: DeviceName,
     exclude: Path | None,
     resume: Path | None,
+    track: tuple[str, ...],
 ) -> None:
     from deepnoise.api import installed
     from deepnoise.console import Terminal
     from deepnoise.series import Series, outcome, train_recipe
     from deepnoise.series import resume as resume_training
+    from deepnoise.tracking import tracked
     from deepnoise_core.contracts.errors import InputError
     from deepnoise_core.engine.observation import Silent
     from deepnoise_core.engine.processes import is_first
     from deepnoise_registry.recipes.reading import read_recipe
     from deepnoise_registry.screens import open_screen as open_with
 
-    terminal, catalogue = Terminal() if is_first() else Silent(), installed()
+    terminal = tracked(Terminal(), track) if is_first() else Silent()
+    catalogue = installed()
     if resume is not None:
         if recipe or out or sets or exclude or folds:
             raise InputError(

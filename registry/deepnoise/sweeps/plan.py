@@ -13,6 +13,7 @@ from deepnoise.series import check_parts, parts_for
 from deepnoise.sweeps.grid import Combination, Grid, combinations
 from deepnoise.sweeps.record import SweepRecord, TrialRecord
 from deepnoise.sweeps.trial import Trial
+from deepnoise.tracking import require_trackers
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.data.splits import split
@@ -40,6 +41,7 @@ class Request:
         folds: train each trial as this many folds, which predict together.
         part: wells that are predicted: `all`, `train`, `validation` or `test`.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        track: names of the trackers that are told of each training.
     """
 
     recipe: Recipe | str | Path
@@ -50,6 +52,7 @@ class Request:
     folds: int | None = None
     part: PartName = "test"
     device: DeviceName = "auto"
+    track: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def plan_sweep(request: Request, out: Path, catalogue: Catalogue) -> Plan:
     """
     if request.seeds < 1:
         raise InputError(f"--seeds {request.seeds}: give at least 1")
+    require_trackers(request.track)
     reading = _Reading(request, catalogue)
     base, notes = reading.recipe()
     seeds = range(base.seed, base.seed + request.seeds)
@@ -185,4 +189,5 @@ def _trial(request: Request, folder: Path, recipe: Recipe, *, judged: bool) -> T
         part=request.part,
         judged=judged,
         device=request.device,
+        track=request.track,
     )

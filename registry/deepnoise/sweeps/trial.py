@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from deepnoise.evaluation import evaluate_folder
 from deepnoise.model import PartName
 from deepnoise.prediction import predict_folder
 from deepnoise.series import resume, state_of, train_recipe
+from deepnoise.tracking import tracked
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.data.files import replace_file
@@ -37,6 +38,7 @@ class Trial:
         part: the wells that are predicted.
         judged: whether the screen has labels of such wells, so that predictions can be evaluated.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        track: names of the trackers that are told.
     """
 
     folder: str
@@ -46,6 +48,7 @@ class Trial:
     part: PartName
     judged: bool
     device: DeviceName
+    track: Sequence[str]
 
     @property
     def path(self) -> Path:
@@ -64,7 +67,7 @@ def do_trial(trial: Trial, screen: Screen, catalogue: Catalogue, observer: Obser
     Raises:
         InputError: anything that the user can mend.
     """
-    _train(trial, screen, catalogue, observer)
+    _train(trial, screen, catalogue, tracked(observer, trial.track))
     if trial.judged and not (trial.path / EVALUATION).is_file():
         predictions = trial.path / PREDICTIONS
         # Without an evaluation they may be half a folder, without the plate maps.
