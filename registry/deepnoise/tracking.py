@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class Tracking:
             self._begun = True
             facts = {**dict(_facts(self._facts)), **_recipe(self._folder / "recipe.yaml")}
             for name in self._names:
-                self._safely(name, lambda name=name: self._begin(name, facts))
+                self._safely(name, partial(self._begin, name, facts))
         figures = {name: value for name, value in record.items() if name not in _PLACES}
         self._tell(lambda tracker: tracker.log(figures, step=int(record["step"])))
 
@@ -99,7 +100,7 @@ class Tracking:
 
     def _tell(self, what: Callable[[Any], object]) -> None:
         for name, tracker in list(self._trackers.items()):
-            self._safely(name, lambda tracker=tracker: what(tracker))
+            self._safely(name, partial(what, tracker))
 
     def _safely(self, name: str, act: Callable[[], object]) -> None:
         try:
