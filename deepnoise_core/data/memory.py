@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from deepnoise_core.contracts import Screen
+from deepnoise_core.contracts import ImageStore, Screen
 from deepnoise_core.data.batches import read_ahead
 from deepnoise_core.data.stores import ArrayStore
 
@@ -21,18 +22,21 @@ def fits_in_memory(screen: Screen, limit: int = LIMIT_BYTES) -> bool:
     return size <= limit and not isinstance(screen.store, ArrayStore)
 
 
-def held_in_memory(screen: Screen, on_batch: Callable[[int], None], batch_size: int = 64) -> Screen:
-    """The same screen with all its pixels in memory; every file is decoded once, and any fault shows now.
+def pixels_of(
+    store: ImageStore, rows: NDArray[np.int64], on_batch: Callable[[int], None], batch_size: int = 64
+) -> NDArray[Any]:
+    """The pixels of these rows, [n, C, H, W]; every file is decoded once, and any fault shows now.
 
     Args:
-        screen: the screen, on disk.
+        store: on disk.
+        rows: int64 [n].
         on_batch: called with the number of sites of each finished batch.
         batch_size: sites read at a time.
     """
-    pixels = np.empty((len(screen), *screen.store.shape), dtype=screen.store.dtype)
-    rows = np.arange(len(screen))
-    chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    for chunk, read in read_ahead(screen.store, chunks):
-        pixels[chunk] = read
+    pixels = np.empty((len(rows), *store.shape), dtype=store.dtype)
+    starts = range(0, len(rows), batch_size)
+    chunks = [rows[start : start + batch_size] for start in starts]
+    for start, (chunk, read) in zip(starts, read_ahead(store, chunks), strict=True):
+        pixels[start : start + len(chunk)] = read
         on_batch(len(chunk))
-    return replace(screen, store=ArrayStore(pixels))
+    return pixels

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from deepnoise_core.contracts import Screen
+from deepnoise_core.contracts import ImageStore, Screen
 from deepnoise_core.data.tolerance import TolerantStore
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.engine.processes import process_count, texts_of_all
 
 
-def tell_all(inputs: Inputs) -> None:
+def tell_all(store: ImageStore) -> None:
     """Let all processes know of the sites that one of them could not read; each process must do so."""
-    if process_count() > 1 and isinstance(inputs.store, TolerantStore):
-        for text in texts_of_all(json.dumps(list(inputs.bad.items()))):
-            inputs.store.bad.update({int(row): str(reason) for row, reason in json.loads(text)})
+    if process_count() > 1 and isinstance(store, TolerantStore):
+        for text in texts_of_all(json.dumps(list(store.bad.items()))):
+            store.bad.update({int(row): str(reason) for row, reason in json.loads(text)})
 
 
 class BadImages:
@@ -40,7 +40,7 @@ class BadImages:
 
     def note_all(self) -> None:
         """Tell of the sites that any process has found since the last time; each process must do so."""
-        tell_all(self.inputs)
+        tell_all(self.inputs.store)
         self.note_new()
 
     def restore(self, reasons: Mapping[str, str]) -> None:

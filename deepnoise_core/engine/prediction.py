@@ -20,7 +20,7 @@ from deepnoise_core.engine.batch_norm import statistics_restored
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.domain_norm import DomainNorm, adapt, portions_of
 from deepnoise_core.engine.inputs import Inputs
-from deepnoise_core.engine.processes import process_count, process_rank, rows_of_all
+from deepnoise_core.engine.processes import array_of_all, process_count, process_rank
 from deepnoise_core.engine.tta import turned_copies
 
 
@@ -84,7 +84,7 @@ def predict_rows(
                     on_batch(len(found))
     model.train(was_training)
     if process_count() > 1:
-        tell_all(inputs)
+        tell_all(inputs.store)
         read, logits, embeddings = (_of_all(values, read) for values in (read, logits, embeddings))
     return SiteOutputs(rows[read], logits[read], embeddings[read])
 
@@ -106,9 +106,8 @@ def _own_chunks(
 
 def _of_all(values: NDArray[Any], own: NDArray[np.bool_]) -> NDArray[Any]:
     """The values [n, …] at the places that any process has as its own, gathered at the same places."""
-    at = rows_of_all(torch.from_numpy(np.flatnonzero(own))).numpy()
     whole = np.zeros_like(values)
-    whole[at] = rows_of_all(torch.from_numpy(values[own])).numpy()
+    whole[array_of_all(np.flatnonzero(own))] = array_of_all(values[own])
     return whole
 
 

@@ -6,7 +6,9 @@ call these functions in the same order. Tensors travel as they are and texts as 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,6 +77,16 @@ def rows_of_all(values: Tensor, sizes: Sequence[int] | None = None) -> Tensor:
     found = [torch.empty_like(padded) for _ in range(count)]
     dist.all_gather(found, padded)
     return torch.cat([rows[:size] for rows, size in zip(found, held, strict=True)])
+
+
+def array_of_all(values: NDArray[Any]) -> NDArray[Any]:
+    """As `rows_of_all`, of an array [n, …] of any type."""
+    if process_count() == 1:
+        return values
+    row = values.dtype.itemsize * math.prod(values.shape[1:])
+    data = np.ascontiguousarray(values).reshape(-1).view(np.uint8).reshape(len(values), row)
+    whole: NDArray[Any] = rows_of_all(torch.from_numpy(data.copy())).numpy().reshape(-1).view(values.dtype)
+    return whole.reshape(-1, *values.shape[1:])
 
 
 @torch.no_grad()

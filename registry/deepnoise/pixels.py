@@ -10,12 +10,13 @@ import torch
 
 from deepnoise_core.contracts import DataOptions, DroppedSite, Measure, Screen, SiteStatistics
 from deepnoise_core.contracts.protocols import Normalizer
-from deepnoise_core.data.memory import fits_in_memory, held_in_memory
-from deepnoise_core.data.statistics import site_statistics
+from deepnoise_core.data.memory import LIMIT_BYTES, fits_in_memory
 from deepnoise_core.data.stores import ArrayStore
 from deepnoise_core.data.tolerance import TolerantStore
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Observer
+from deepnoise_core.engine.processes import process_count
+from deepnoise_core.engine.reading import held_in_memory, measured
 
 
 def fitted_inputs(
@@ -39,7 +40,7 @@ def fitted_inputs(
     tolerant = TolerantStore(screen.store)
     skip = options.bad_images == "skip" and not isinstance(screen.store, ArrayStore)
     seen = replace(screen, store=tolerant) if skip else screen
-    if fits_in_memory(seen):
+    if _fits(seen):
         seen = _held(seen, observer)
         screen = replace(screen, store=seen.store)
     bad, places = tolerant.bad, None
@@ -72,7 +73,7 @@ def with_pixels_read(
     """
     if options.bad_images == "skip":
         return screen
-    if fits_in_memory(screen):
+    if _fits(screen):
         screen = _held(screen, observer)
     if measures:
         screen = replace(screen, statistics=_statistics(screen, measures, observer))
@@ -87,6 +88,10 @@ def note_left_out(sites: tuple[DroppedSite, ...], where: str, observer: Observer
         observer.note(f"left out {len(sites)} sites: {shown}{more}; all are listed in {where}")
 
 
+def _fits(screen: Screen) -> bool:
+    return fits_in_memory(screen, LIMIT_BYTES // process_count())
+
+
 def _held(screen: Screen, observer: Observer) -> Screen:
     with observer.task("reading images", len(screen)) as advance:
         return held_in_memory(screen, advance)
@@ -94,4 +99,4 @@ def _held(screen: Screen, observer: Observer) -> Screen:
 
 def _statistics(screen: Screen, measures: Collection[Measure], observer: Observer) -> SiteStatistics:
     with observer.task("intensity statistics", len(screen)) as advance:
-        return site_statistics(screen, measures=measures, on_batch=advance)
+        return measured(screen, measures, advance)

@@ -14,6 +14,7 @@ from deepnoise_core.data.files import fresh_folder, refuse_taken
 from deepnoise_core.data.prediction_table import write_predictions
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer
+from deepnoise_core.engine.processes import is_first, wait_for_all
 
 
 def predict_folder(
@@ -30,19 +31,24 @@ def predict_folder(
 ) -> Predictions:
     """Predict a screen and write tables, and of wells a plate map of each experiment under `plates/`.
 
+    Of several processes each calls this and predicts a share; the first one writes the same bytes as one alone.
+
     Sites that were left out stand with their reason under `dropped_sites` in the provenance.
 
     Raises:
         InputError: the folder is taken, or the screen does not fit the model.
     """
-    refuse_taken(out, "a folder of predictions")
+    if is_first():
+        refuse_taken(out, "a folder of predictions")
     predictions, seen = model.predict_readable(
         screen, part=part, device=device, bad_images=bad_images, tta=tta, unit=unit, observer=observer
     )
-    with fresh_folder(out, "a folder of predictions") as folder:
-        write_folder(predictions, folder, model, seen)
-        if not predictions.per_site:
-            draw_plate_maps(predictions, folder / "plates")
+    if is_first():
+        with fresh_folder(out, "a folder of predictions") as folder:
+            write_folder(predictions, folder, model, seen)
+            if not predictions.per_site:
+                draw_plate_maps(predictions, folder / "plates")
+    wait_for_all()
     return predictions
 
 

@@ -40,7 +40,7 @@ def screen(tiny_screen: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """No screen is small enough for memory."""
-    monkeypatch.setattr("deepnoise.pixels.fits_in_memory", lambda screen: fits_in_memory(screen, limit=0))
+    monkeypatch.setattr("deepnoise.pixels.fits_in_memory", lambda screen, limit: fits_in_memory(screen, limit=0))
 
 
 def sites_of(screen: Path, experiment: str) -> pl.DataFrame:
@@ -102,7 +102,7 @@ def test_a_site_that_is_bad_from_the_start_counts_as_never_listed(
     excluded = trained(screen, tmp_path / "excluded", "train.epochs=1", exclude=tmp_path / "mine.csv")
     watching = Watching()
     in_memory = trained(screen, tmp_path / "memory", "train.epochs=1", observer=watching)
-    monkeypatch.setattr("deepnoise.pixels.fits_in_memory", lambda screen: False)
+    monkeypatch.setattr("deepnoise.pixels.fits_in_memory", lambda screen, limit: False)
     from_files = trained(screen, tmp_path / "files", "train.epochs=1")
     for skipped in (in_memory, from_files):
         assert weights(skipped) == weights(excluded)

@@ -32,7 +32,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path, deepnoise:
 def test_a_pack_teaches_what_its_screen_does(
     pack: Path, tiny_run: Path, tmp_path: Path, deepnoise: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deepnoise.pixels.fits_in_memory", lambda screen: fits_in_memory(screen, limit=0))
+    monkeypatch.setattr("deepnoise.pixels.fits_in_memory", lambda screen, limit: fits_in_memory(screen, limit=0))
     done = deepnoise("train", "tiny", "--screen", pack, "--out", tmp_path / "run", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert "deepnoise screen pack" not in done.stderr

@@ -265,3 +265,17 @@ def test_other_ways_to_divide_the_work_are_refused(
     done = deepnoise("train", "tiny")
     assert done.returncode == 2
     assert "ACCELERATE_USE_FSDP asks for FSDP, which deepnoise does not use" in done.stderr
+
+
+def test_two_processes_predict_the_very_files_of_one(
+    tiny_run: Path, tiny_screen: Path, tiny_predictions: Path, pair: Starts, tmp_path: Path
+) -> None:
+    words = ["predict", tiny_run, "--screen", tiny_screen, "--out", tmp_path / "two", "--device", "cpu"]
+    codes, told = pair(*words).ended()
+    assert codes == [0, 0], told
+    files = [
+        {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        for out in (tiny_predictions, tmp_path / "two")
+    ]
+    assert files[0].keys() == files[1].keys()
+    assert [str(name) for name, data in files[0].items() if data != files[1][name]] == []

@@ -49,34 +49,38 @@ def site_statistics(
     screen: Screen,
     *,
     measures: Collection[Measure] = (Measure.MOMENTS,),
+    rows: NDArray[np.int64] | None = None,
     batch_size: int = 64,
     on_batch: Callable[[int], None] | None = None,
 ) -> SiteStatistics:
-    """Statistics of every site of a screen: what it brings along, or measured by reading every pixel once.
+    """Statistics of the sites of a screen: what it brings along, or measured by reading every pixel once.
 
     Args:
         screen: N sites.
         measures: what is needed beside the moments, which are always there.
+        rows: of which sites, int64 [n]; of all where None.
         batch_size: sites read at a time; changes no number.
         on_batch: called with the number of sites of each finished batch; not where nothing is read.
     """
     known = screen.statistics
     if known is not None and all(map(known.has, measures)):
-        return known
+        return known if rows is None else known.take(rows)
+    rows = np.arange(len(screen)) if rows is None else rows
     channels, height, width = screen.store.shape
-    total = np.empty((len(screen), channels), dtype=np.int64)
-    squares = np.empty((len(screen), channels), dtype=np.uint64)
+    total = np.empty((len(rows), channels), dtype=np.int64)
+    squares = np.empty((len(rows), channels), dtype=np.uint64)
     kept = _Kept(measures)
-    rows = np.arange(len(screen))
-    chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    for chunk, pixels in read_ahead(screen.store, chunks):
-        for row, site in zip(chunk, pixels, strict=True):
+    starts = range(0, len(rows), batch_size)
+    chunks = [rows[start : start + batch_size] for start in starts]
+    for start, (chunk, pixels) in zip(starts, read_ahead(screen.store, chunks), strict=True):
+        for place, site in enumerate(pixels, start=start):
             measured = measure(site, measures)
-            total[row], squares[row] = measured.total, measured.squares
+            total[place], squares[place] = measured.total, measured.squares
             kept.add(measured)
         if on_batch:
             on_batch(len(chunk))
-    return described(screen, total, squares, histograms=kept.histograms(), tiles=kept.tile_sums((height, width)))
+    seen = screen if len(rows) == len(screen) else screen.take(rows)
+    return described(seen, total, squares, histograms=kept.histograms(), tiles=kept.tile_sums((height, width)))
 
 
 def described(

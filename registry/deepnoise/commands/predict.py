@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from deepnoise.model import Unit
+    from deepnoise_core.engine.devices import DeviceName
 
 EXAMPLE = "Example: deepnoise predict runs/first --screen screens/demo --out predictions --part test"
 
 
 def run(
+    context: typer.Context,
     models: Annotated[
         list[str],
         typer.Argument(
@@ -40,18 +45,46 @@ def run(
         str | None,
         typer.Option(help="error, or skip to go on without sites that cannot be read; else as in training."),
     ] = None,
+    processes: Annotated[int, typer.Option(help="Processes of this machine that predict a share each.")] = 1,
 ) -> None:
     """Predict a screen with one model or several; writes predictions.parquet, embeddings and plate maps."""
+    from deepnoise.launching import must_launch, run_in_processes
+    from deepnoise_core.engine.devices import device_name
+    from deepnoise_core.engine.joining import joined
+
+    if must_launch(processes):
+        raise typer.Exit(run_in_processes(context.obj, processes))
+    named = device_name(device)
+    with joined(named):
+        _predict(
+            models, screen, out, part, weights, tta, named, exclude, bad_images, unit="site" if sites else "well"
+        )
+
+
+def _predict(
+    models: list[str],
+    screen: str,
+    out: Path,
+    part: str,
+    weights: str | None,
+    tta: str | None,
+    device: DeviceName,
+    exclude: Path | None,
+    bad_images: str | None,
+    *,
+    unit: Unit,
+) -> None:
     from deepnoise.api import installed
     from deepnoise.console import Terminal
     from deepnoise.ensembles import load_models
     from deepnoise.prediction import predict_folder
     from deepnoise.words import bad_images_policy, numbers, part_name, test_time_views
     from deepnoise_core.data.exclusions import read_exclusions, without_excluded
-    from deepnoise_core.engine.devices import device_name
+    from deepnoise_core.engine.observation import Silent
+    from deepnoise_core.engine.processes import is_first
     from deepnoise_registry.screens import open_screen
 
-    terminal, catalogue = Terminal(), installed()
+    terminal, catalogue = Terminal() if is_first() else Silent(), installed()
     loaded = load_models(models, catalogue, numbers("--weights", weights), terminal)
     opened = open_screen(screen, catalogue, loaded.recipe.reader)
     if exclude is not None:
@@ -61,13 +94,13 @@ def run(
         opened,
         out,
         part=part_name(part),
-        device=device_name(device),
+        device=device,
         bad_images=bad_images_policy(bad_images),
         tta=test_time_views(tta),
-        unit="site" if sites else "well",
+        unit=unit,
         observer=terminal,
     )
     for note in predictions.notes:
         terminal.note(note)
-    rows = f"{len(predictions):,} {'sites' if sites else 'wells'}"
+    rows = f"{len(predictions):,} {unit}s"
     terminal.note(f"{rows} in {out}; next: deepnoise evaluate {out}")
