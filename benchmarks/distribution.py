@@ -1,8 +1,8 @@
 """How much faster two processes train than one, of one thread each, with the same batches.
 
 Run `python benchmarks/distribution.py`, on a machine with two idle cores; prints ratios and writes
-`benchmarks/results/distribution.json`. The two take turns, each as the command that a user would type; the best epoch of
-each counts. Starting takes seconds more, and is not counted.
+`benchmarks/results/distribution.json`. The two take turns, each as the command that a user would type; the best
+epoch of each counts. Starting takes seconds more, and is not counted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def main() -> None:
         deepnoise("simulate", folder / "screen", "--preset", "tiny")
         results = {strategy: measured(folder, strategy) for strategy in STRATEGIES}
     for strategy, result in results.items():
-        print(f"{strategy}: {result['one']:.2f} and {result['two']:.2f} sites/s, {result['ratio']:.2f} times as fast")
+        rates = f"{result['one']:.2f} and {result['two']:.2f} sites/s"
+        print(f"{strategy}: {rates}, {result['ratio']:.2f} times as fast")
     record = {
         "sites_per_second": results,
         "network": NETWORK,
@@ -51,7 +52,17 @@ def measured(folder: Path, strategy: str) -> dict[str, float]:
     for round_ in range(ROUNDS):
         for name, processes in (("one", 1), ("two", 2)):
             run = folder / f"{strategy}-{name}-{round_}"
-            words = ["--screen", folder / "screen", "--out", run, "--device", "cpu", "--processes", processes, "--set"]
+            words = [
+                "--screen",
+                folder / "screen",
+                "--out",
+                run,
+                "--device",
+                "cpu",
+                "--processes",
+                processes,
+                "--set",
+            ]
             sets = [
                 f"strategy={strategy}",
                 f"backbone={NETWORK}",

@@ -2,7 +2,6 @@
 
 Run as a program it reads orders, a line of JSON each, and answers `start` with a process id, `wait` with an exit
 code, negative where a signal ended it. A command may be of another `user`, or write no file above `largest_file`.
-What it imports beside the usual are its arguments.
 """
 
 import json
@@ -21,13 +20,16 @@ NEEDED = (
     "rich.table",
 )
 
-NEEDED_TO = {"train": ("accelerate", "deepnoise.series", "deepnoise.training", "timm")}
+NEEDED_TO = {
+    "train": ("accelerate", "deepnoise.series", "deepnoise.training", "timm"),
+    "predict": ("deepnoise.ensembles", "deepnoise.prediction", "timm"),
+}
 """More that some commands need, imported when the first of them is started."""
 
 
 def obey() -> None:
     """Read orders until there are no more."""
-    for name in (*NEEDED, *sys.argv[1:]):
+    for name in NEEDED:
         import_module(name)
     for line in sys.stdin:
         order = json.loads(line)

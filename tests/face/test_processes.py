@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,77 +19,43 @@ from torch import distributed as dist
 from deepnoise_core.engine.checkpoints import saved_steps
 from deepnoise_core.engine.weights import load_weights
 
-STEPS = 6
+STEPS = 4
 SAVED = ("train.checkpoints.minutes=0", "train.checkpoints.keep=99")
 WITHOUT_BATCH_NORM = (
     "backbone.options.model=test_efficientnet_gn",
+    "normalizer=robust",
     "train.optimizer.name=sgd",
     "train.optimizer.lr=0.01",
 )
 LONG = ("train.epochs=400", "train.max_steps=400")
 PARTS = ("student", "strategy", "optimizer")
-IMPORTED = ("torch", "torchvision", "timm", "accelerate", "deepnoise.series", "deepnoise.api")
 
 Done = subprocess.CompletedProcess[str]
 
 
-@dataclass(frozen=True)
 class Pair:
-    """Two processes that work together, and where they write what they tell."""
+    """A command in two processes, as torchrun would start it."""
 
-    parent: subprocess.Popen[str]
-    pids: tuple[int, ...]
-    told: tuple[Path, ...]
+    def __init__(self, start: Callable[..., Any], words: Sequence[object]) -> None:
+        self.store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
+        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(self.store.port), "WORLD_SIZE": "2"}
+        place |= {"LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_USE_AGENT_STORE": "True"}
+        numbers = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2)]
+        self.processes = [start(*words, environment=place | number) for number in numbers]
 
     def ended(self) -> tuple[list[int], list[str]]:
         """Exit code of each, and what it told."""
-        codes = [int(ordered(self.parent, wait=pid)) for pid in self.pids]
-        return codes, [path.read_text() for path in self.told]
+        codes, told = zip(*(process.wait() for process in self.processes), strict=True)
+        return list(codes), list(told)
 
 
 Starts = Callable[..., Pair]
 
 
-def ordered(parent: subprocess.Popen[str], **order: object) -> str:
-    assert parent.stdin is not None
-    assert parent.stdout is not None
-    parent.stdin.write(f"{json.dumps(order)}\n")
-    parent.stdin.flush()
-    return parent.stdout.readline()
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starts]:
-    """Starts a command in two processes, as torchrun would."""
-    stores = []
-    server = Path(__file__).with_name("forked_commands.py")
-    command = [sys.executable, str(server), *IMPORTED]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
-
-        def start(*words: object) -> Pair:
-            store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
-            stores.append(store)
-            told = tuple(tmp_path_factory.mktemp("told") / f"{rank}.txt" for rank in range(2))
-            pids = []
-            for rank, path in enumerate(told):
-                path.touch()
-                environment = {
-                    "RANK": str(rank),
-                    "LOCAL_RANK": str(rank),
-                    "WORLD_SIZE": "2",
-                    "LOCAL_WORLD_SIZE": "2",
-                    "MASTER_ADDR": "127.0.0.1",
-                    "MASTER_PORT": str(store.port),
-                    "TORCHELASTIC_USE_AGENT_STORE": "True",
-                    "OMP_NUM_THREADS": "1",
-                }
-                order = {"start": [str(word) for word in words], "errors": str(path), "environment": environment}
-                pids.append(int(ordered(parent, **order, user=0, largest_file=0)))
-            return Pair(parent, tuple(pids), told)
-
-        yield start
-        assert parent.stdin is not None
-        parent.stdin.close()
+@pytest.fixture(scope="session")
+def pair(start_command: Callable[..., Any]) -> Starts:
+    """Starts a command in two processes."""
+    return lambda *words: Pair(start_command, words)
 
 
 def words_of(screen: Path, out: Path, *sets: str) -> list[object]:
@@ -123,7 +89,7 @@ def lines(run: Path) -> list[dict[str, float]]:
 def alone(tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path, deepnoise: Callable[..., Done]) -> Path:
     """A mean teacher without batch norm, of one process; look, but do not touch."""
     out = tmp_path_factory.mktemp("alone") / "run"
-    sets = ("train.epochs=3", *WITHOUT_BATCH_NORM)
+    sets = ("train.epochs=2", *WITHOUT_BATCH_NORM)
     done = deepnoise(*words_of(tiny_screen, out, *sets))
     assert done.returncode == 0, done.stderr
     return out
@@ -133,7 +99,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path, deepnoise
 def together(tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path, pair: Starts) -> Path:
     """The same of two processes; look, but do not touch."""
     out = tmp_path_factory.mktemp("together") / "run"
-    codes, told = pair(*words_of(tiny_screen, out, "train.epochs=3", *WITHOUT_BATCH_NORM)).ended()
+    codes, told = pair(*words_of(tiny_screen, out, "train.epochs=2", *WITHOUT_BATCH_NORM)).ended()
     assert codes == [0, 0], told
     assert "kept epoch" in told[0]
     assert told[1] == ""
@@ -212,7 +178,7 @@ def test_a_signal_to_one_process_ends_all_after_the_same_step(
 ) -> None:
     started = pair(*words_of(tiny_screen, tmp_path / "run", *LONG, "train.checkpoints.minutes=5"))
     run = begun(tmp_path / "run")
-    os.kill(started.pids[1], signal.SIGTERM)
+    os.kill(started.processes[1].pid, signal.SIGTERM)
     codes, told = started.ended()
     assert codes == [143, 143], told
     assert f"continue it with deepnoise train --resume {run}" in told[0]
@@ -223,7 +189,7 @@ def test_a_signal_to_one_process_ends_all_after_the_same_step(
 def test_where_one_is_killed_the_other_ends(tiny_screen: Path, pair: Starts, tmp_path: Path) -> None:
     started = pair(*words_of(tiny_screen, tmp_path / "run", *LONG))
     begun(tmp_path / "run")
-    os.kill(started.pids[1], signal.SIGKILL)
+    os.kill(started.processes[1].pid, signal.SIGKILL)
     codes, told = started.ended()
     assert codes == [2, -signal.SIGKILL]
     assert "deepnoise: another process ended without a word" in told[0]
