@@ -32,7 +32,7 @@ PAGES = {
     for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
     if file.parent.name != "reference"
 }
-NOT_RUN_AT_MOST = 12
+NOT_RUN_AT_MOST = 13
 WITH_CONTROLS = "data.roles=[treatment, negative_control]"
 
 BLOCK = re.compile(
