@@ -9,6 +9,7 @@ import torch
 
 import deepnoise as dn
 from deepnoise.api import installed
+from deepnoise.simulation import simulated_screen
 from deepnoise.training import resume_run
 from deepnoise_core.engine.checkpoints import newest_state
 from deepnoise_core.engine.observation import Silent
@@ -35,9 +36,9 @@ def states(run: Path) -> dict[str, torch.Tensor]:
 def test_a_run_with_pseudo_labels_tells_of_them_and_resumes_exactly(
     strategy: str, count: str, tmp_path: Path
 ) -> None:
-    screen = dn.simulate("tiny")
+    screen = simulated_screen("tiny", seed=0, sets=["layout.sites=1"])
     options = f"strategy={{name: {strategy}, options: {{from_share: 0.4}}}}"
-    recipe = dn.load_recipe("tiny", sets=[options, "train.epochs=6"])
+    recipe = dn.load_recipe("tiny", sets=[options, "train.epochs=6", "train.batch_size=16"])
     straight = dn.train(recipe, screen, tmp_path / "straight", device="cpu")
     lines = [json.loads(line) for line in (straight.path / "metrics.jsonl").read_text().splitlines()]
     assert [count in line for line in lines] == [False, True, True, True, True, False]
