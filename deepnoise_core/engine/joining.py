@@ -16,7 +16,7 @@ import torch
 from torch import distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-from deepnoise_core.contracts.errors import DeepnoiseError, InputError, TrainingError
+from deepnoise_core.contracts.errors import InputError, TrainingError
 from deepnoise_core.engine.devices import DeviceName
 
 LONGEST_WAIT = timedelta(minutes=30)
@@ -61,7 +61,7 @@ def joined(device: DeviceName) -> Iterator[None]:
     dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=LONGEST_WAIT)
     try:
         yield
-    except (DeepnoiseError, RuntimeError) as error:
+    except Exception as error:
         if not _is_first_to_fail(store):
             raise SystemExit(2) from None
         if _is_loss_of_others(error):

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -58,8 +58,8 @@ def run_in_processes(words: Sequence[str], processes: int) -> int:
     started = start_processes(  # type: ignore[no-untyped-call]
         _work, args=(processes, place, tuple(words)), nprocs=processes, join=False, start_method="spawn"
     )
-    with _passed_on(started.processes) as signalled:
-        return _outcome(started.processes, signalled)
+    with _passed_on(started.processes):
+        return _outcome(started.processes)
 
 
 def _work(rank: int, count: int, place: dict[str, str], words: tuple[str, ...]) -> None:
@@ -79,26 +79,24 @@ def _work(rank: int, count: int, place: dict[str, str], words: tuple[str, ...]) 
 
 
 @contextmanager
-def _passed_on(processes: Sequence[BaseProcess]) -> Iterator[Callable[[], bool]]:
-    """Pass signals on to processes; the answer is whether there was one."""
-    came: list[int] = []
+def _passed_on(processes: Sequence[BaseProcess]) -> Iterator[None]:
+    """Pass signals on to processes."""
 
     def forward(number: int, _: FrameType | None) -> None:
-        came.append(number)
         for one in processes:
             if one.is_alive() and one.pid is not None:
                 os.kill(one.pid, number)
 
     before = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
-        yield lambda: bool(came)
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _outcome(processes: Sequence[BaseProcess], signalled: Callable[[], bool]) -> int:
-    """Wait for all, or until one fails; then end the others."""
+def _outcome(processes: Sequence[BaseProcess]) -> int:
+    """Wait for all; where one fails the others have some time to leave, and are killed then."""
     failed: BaseProcess | None = None
     until = float("inf")
     while running := [one for one in processes if one.exitcode is None]:
@@ -108,7 +106,7 @@ def _outcome(processes: Sequence[BaseProcess], signalled: Callable[[], bool]) ->
             # A process that a signal kills says nothing, and the others fail since it is gone.
             failed = min(ended, key=lambda one: one.exitcode or 0)
             until = time.monotonic() + _GRACE
-        if time.monotonic() > until and not signalled():
+        if time.monotonic() > until:
             for one in running:
                 one.kill()
     if failed is None:

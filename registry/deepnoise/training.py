@@ -27,7 +27,7 @@ from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.job import TrainingJob, TrainingResult, check_job
 from deepnoise_core.engine.metrics_file import METRICS
 from deepnoise_core.engine.observation import Observer, Silent
-from deepnoise_core.engine.processes import is_first, wait_for_all
+from deepnoise_core.engine.processes import is_first, process_count, wait_for_all
 from deepnoise_core.engine.training import CHECKPOINTS
 from deepnoise_core.engine.training import train as run_job
 from deepnoise_core.engine.validation import LabelledPool
@@ -100,7 +100,8 @@ def train_run(
     if resume and not going_on:
         observer.note("the run stopped before its first checkpoint, so it begins anew")
     initial = () if going_on else start_network(composition, catalogue, observer)
-    observer.note(f"training on {hardware}")
+    together = f", in {process_count()} processes" if process_count() > 1 else ""
+    observer.note(f"training on {hardware}{together}")
     _note_parts(composition, observer)
     need_space(out, 12 * sum(p.numel() * p.element_size() for p in composition.student.parameters()), "a run")
     unread = composition
@@ -283,7 +284,11 @@ def _finish(
 ) -> Run:
     draw_curves(out / METRICS, out / "curves.png", title=composition.recipe.name)
     card |= {"best_epoch": result.best_epoch, "best": dict(result.record), "steps": result.steps}
-    card |= {"stopped_early": result.stopped_early, "bad_images": dict(result.bad_images)}
+    card |= {
+        "processes": process_count(),
+        "stopped_early": result.stopped_early,
+        "bad_images": dict(result.bad_images),
+    }
     write_bundle(out / "bundle", composition, load_weights(result.weights), card, catalogue)
     replace_file(out / CARD, json.dumps(card, indent=2))
     return Run(out, out / "bundle", card)
