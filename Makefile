@@ -66,6 +66,9 @@ bench-disentanglement: $(READY) ## signal and noise of all of RxRx1, and retriev
 bench-assignment: $(READY) ## plate-balanced assignment on RxRx1's layout: accuracy, arrangements, soft, speed; minutes
 	$(PY) benchmarks/assignment.py
 
+bench-engine: $(READY) ## what the training loop and predict cost beside bare loops, and beside those of others, in minutes
+	$(PY) benchmarks/engine.py
+
 bench-plugins: $(READY) ## how much longer a command takes to start with 50 plugins installed, in a minute
 	$(PY) benchmarks/plugins.py
 

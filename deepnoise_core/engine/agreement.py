@@ -51,11 +51,11 @@ def agree(asked: Interruption, checkpoints: Checkpoints, portion: Portion | None
     labelled, unlabelled = (0, 0) if portion is None else (portion.labelled, portion.unlabelled)
     due = is_first() and checkpoints.due()
     every = numbers_of_all(int(asked.signal or 0), int(due), labelled, unlabelled)
-    number, any_due = (int(every[:, column].max()) for column in (0, 1))
-    signalled = signal.Signals(number) if number else None
+    # As Python's numbers: numpy takes longer over so few, and every step comes here.
+    numbers, dues, known, pool = every.T.tolist()
+    signalled = signal.Signals(max(numbers)) if any(numbers) else None
     if portion is None:
-        return Agreement(signalled, bool(any_due))
-    known, pool = every[:, 2], every[:, 3]
-    learns = bool(known.min() >= 2 and (pool.min() > 0 or pool.max() == 0))
-    share = float(known[process_rank()] / max(known.sum(), 1))
-    return Agreement(signalled, bool(any_due), learns, share, int(every[:, 2:].sum()))
+        return Agreement(signalled, any(dues))
+    learns = min(known) >= 2 and (min(pool) > 0 or max(pool) == 0)
+    share = known[process_rank()] / max(sum(known), 1)
+    return Agreement(signalled, any(dues), learns, share, sum(known) + sum(pool))

@@ -53,8 +53,9 @@ class Classifier(nn.Module):
         if targets is None:
             return logits
         # A head with batch norm has followed this pass already.
+        named = features if len(features) == len(targets.classes) else features[: len(targets.classes)]
         with statistics_kept(self.head):
-            loss = cast(Head, self.head).loss(features[: len(targets.classes)], targets)
+            loss = cast(Head, self.head).loss(named, targets)
         return Scored(logits, loss)
 
     def _told(self, features: Tensor, condition: Tensor | None) -> Tensor:

@@ -29,10 +29,14 @@ def target_loss(logits: Tensor, targets: Targets) -> Tensor:
         targets: of the B rows.
     """
     likelihood = F.log_softmax(logits.float(), dim=1)
-    named = (targets.weights * likelihood.gather(1, targets.classes)).sum(dim=1)
+    losses = [
+        weights * F.nll_loss(likelihood, classes, reduction="none")
+        for classes, weights in zip(targets.classes.unbind(1), targets.weights.unbind(1), strict=True)
+    ]
+    named = losses[0] if len(losses) == 1 else torch.stack(losses).sum(dim=0)
     if targets.smoothing == 0:
-        return -named
-    return -(1.0 - targets.smoothing) * named - targets.smoothing * likelihood.mean(dim=1)
+        return named
+    return (1.0 - targets.smoothing) * named - targets.smoothing * likelihood.mean(dim=1)
 
 
 def softmax_mse(student: Tensor, teacher: Tensor, reduction: Reduction) -> Tensor:

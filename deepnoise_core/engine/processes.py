@@ -46,6 +46,8 @@ def wait_for_all() -> None:
 
 def numbers_of_all(*numbers: int) -> NDArray[np.int64]:
     """The numbers of all processes, int64 [processes, n]."""
+    if process_count() == 1:
+        return np.array([numbers], dtype=np.int64)
     own = torch.tensor([numbers], dtype=torch.int64)
     return rows_of_all(own, [1] * process_count()).numpy()
 

@@ -43,7 +43,7 @@ class Stepper:
         observer: Observer,
     ) -> None:
         self.accelerator, self.student, self.strategy = accelerator, student, strategy
-        # Without a scaler accelerate's wrapper adds nothing but a search for packages on the disk at each step.
+        # Without a scaler accelerate adds nothing here but a search for packages on the disk at each step.
         self.optimizer = optimizer if accelerator.scaler else getattr(optimizer, "optimizer", optimizer)
         self.plan, self.seed, self.observer = plan, seed, observer
         self.parts, self.skipped = plan.accumulate, 0
@@ -84,7 +84,7 @@ class Stepper:
             with nullcontext() if ends else self.accelerator.no_sync(self.student):
                 with self.accelerator.autocast():
                     losses = self.strategy.losses(self.student, part, progress)
-                self.accelerator.backward(weight * share * losses.total)
+                self._backward(losses.total, weight * share)
             done.append((share, losses))
         if before is not None and not _all_finite(done):
             self._leave_out(before)
@@ -94,6 +94,13 @@ class Stepper:
         self.optimizer.step()
         average_over_all(self._statistics)
         return joined_losses(done)
+
+    def _backward(self, loss: Tensor, weight: float) -> None:
+        weighted = loss if weight == 1.0 else weight * loss
+        if self.accelerator.scaler:
+            self.accelerator.backward(weighted)
+        else:
+            weighted.backward()  # type: ignore[no-untyped-call]
 
     def _halve(self, batch: StepBatch, progress: Progress, failure: str) -> None:
         self.optimizer.zero_grad(set_to_none=True)

@@ -247,6 +247,14 @@ def test_the_time_to_start_with_plugins_is_that_of_the_benchmark() -> None:
     assert result["passed"]
 
 
+def test_the_cost_of_the_loop_is_that_of_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "engine.json").read_text())["rows"]
+    assert table_between("docs/performance.md", "engine") == [
+        f"| {row['what']} | {row['measured']:,g} | {row['must'].replace('<=', '≤').replace('>=', '≥')} |"
+        for row in measured
+    ]
+
+
 def table_between(document: str, mark: str) -> list[str]:
     """The rows of a table between marks, without its head."""
     text = DOCUMENTS[document].partition(f"<!-- {mark} -->")[2].partition(f"<!-- /{mark} -->")[0]

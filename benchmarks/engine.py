@@ -1,0 +1,101 @@
+"""Whether our loop wastes anything: beside loops of the same maths written by hand, and those of others.
+
+Run `make bench-engine`, or `python benchmarks/engine.py`; prints a table with what each row must reach, and
+writes `benchmarks/results/engine.json`. Loops take turns, so that other work on the machine slows all alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from bars import Row, at_least, at_most, show, shown
+from loops import bare, frameworks
+from loops.material import material, packed_screen
+from loops.ours import beside
+from loops.predicting import BACKBONE, TIMES, peak_memory, throughput
+from loops.saving import seconds_of_a_state
+from loops.tiny import tiny_steps
+
+from deepnoise_core.contracts import CheckpointOptions, Screen
+
+RESULT = Path(__file__).parent / "results" / "engine.json"
+SMALL_STEPS, TINY_STEPS, ROUNDS = 60, 400, 7
+SMALL = "backbone={name: timm, options: {model: test_resnet}}"
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    frameworks.install()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        packs = {side: packed_screen(folder / f"{side}", side) for side in (16, 32, 64)}
+        rows = [
+            *steps(packs[32], folder),
+            *tiny(packs[16], folder),
+            *predictions(packs[64], folder / "32"),
+            *states(packs[32], folder / "states"),
+        ]
+    show("Our engine", rows)
+    record = {
+        "rows": rows,
+        "threads": 1,
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "versions": {one: version(one) for one in ("deepnoise", "torch", "timm", "accelerate")}
+        | {"lightning": frameworks.LIGHTNING},
+    }
+    RESULT.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+
+
+def steps(screen: Screen, folder: Path) -> list[Row]:
+    """Steps of a small network, supervised and with a mean teacher."""
+    rows = []
+    for name, strategy, loop in (
+        ("supervised", "strategy=supervised", bare.supervised),
+        ("mean teacher", bare.MEAN_TEACHER, bare.mean_teacher),
+    ):
+        made = material(screen, SMALL_STEPS, 8, strategy, SMALL)
+        found = beside(made, folder / name.replace(" ", "-"), {"bare": loop(made)})
+        rows += [
+            shown(f"bare step, {name}, in ms", 1e3 * found.typical("bare")),
+            at_most(f"our step / bare step, {name}", found.ratio("ours", "bare"), 1.03),
+        ]
+    return rows
+
+
+def tiny(screen: Screen, folder: Path) -> list[Row]:
+    """What a loop adds to a step that is hardly any work."""
+    found = tiny_steps(screen, folder / "tiny", TINY_STEPS)
+    added = {name: 1e6 * (found.typical(name) - found.typical("bare")) for name in found.seconds}
+    return [
+        shown("bare tiny step, in µs", 1e6 * found.typical("bare")),
+        at_most("ours adds to it, in µs", added["ours"], 150),
+        shown("accelerate adds to it, in µs", added["accelerate"]),
+        shown("Lightning adds to it, in µs", added["Lightning"]),
+    ]
+
+
+def predictions(screen: Screen, pack: Path) -> list[Row]:
+    """Speed and memory of prediction from a pack."""
+    ours, forward = throughput(material(screen, 1, 8, "strategy=supervised", BACKBONE), ROUNDS)
+    memory = peak_memory(pack, TIMES) / peak_memory(pack, 1)
+    return [
+        at_least("sites a second, predict / bare forward pass, DenseNet-121", ours / forward, 0.95),
+        at_most(f"memory of predict, {TIMES} times the sites", memory, 1.05),
+    ]
+
+
+def states(screen: Screen, folder: Path) -> list[Row]:
+    """Share of the time between two states that saving one takes."""
+    took = seconds_of_a_state(material(screen, 1, 8, "strategy=supervised", BACKBONE), folder, ROUNDS)
+    every = 60 * CheckpointOptions().minutes
+    return [at_most("time for states of DenseNet-121 with its teacher, in %", 100 * took / (took + every), 1)]
+
+
+if __name__ == "__main__":
+    main()
