@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 RESULT = Path(__file__).parent / "results" / "distribution.json"
-ROUNDS, EPOCHS, SIDE, BATCH = 3, 3, 64, 24
+ROUNDS, EPOCHS, SIDE, BATCH = 2, 2, 128, 24
 STRATEGIES = ("supervised", "mean-teacher")
 NETWORK = "densenet121"
 

@@ -255,6 +255,30 @@ def test_the_cost_of_the_loop_is_that_of_the_benchmark() -> None:
     ]
 
 
+def test_the_worth_of_a_second_process_is_that_of_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "distribution.json").read_text())["sites_per_second"]
+    assert table_between("docs/scale.md", "distribution") == [
+        f"| {name} | {found['one']:.1f} | {found['two']:.1f} | {found['ratio']:.2f} |"
+        for name, found in measured.items()
+    ]
+
+
+def test_the_cost_of_screens_follows_from_the_rates_of_networks() -> None:
+    def time(sites: int, rate: float, gpus: int = 1) -> str:
+        hours = sites / rate / 3600 / gpus
+        return f"{hours:,.1f} h" if hours >= 1 else f"{60 * hours:,.1f} min"
+
+    measured = json.loads((ROOT / "benchmarks" / "results" / "throughput.json").read_text())["rows"]
+    assert table_between("docs/scale.md", "cost") == [
+        f"| {row['network']} | {screen} | "
+        f"{' | '.join(time(sites, row['mean_teacher'], gpus) for gpus in (1, 8, 64))} | "
+        f"{time(sites, row['predict'])} |"
+        for row in measured
+        if row["way"] == "bf16, channels last"
+        for screen, sites in (("RxRx1", 125_510), ("JUMP-sized", 8_000_000))
+    ]
+
+
 def table_between(document: str, mark: str) -> list[str]:
     """The rows of a table between marks, without its head."""
     text = DOCUMENTS[document].partition(f"<!-- {mark} -->")[2].partition(f"<!-- /{mark} -->")[0]
