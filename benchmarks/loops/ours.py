@@ -33,8 +33,8 @@ class Beside:
     networks: Mapping[str, nn.Module]
 
     def typical(self, name: str) -> float:
-        """Seconds of a step of a loop, the median."""
-        return float(np.median(self.seconds[name][WARM_UP:]))
+        """Seconds of a step of a loop that little else disturbs: the first decile."""
+        return float(np.quantile(self.seconds[name][WARM_UP:], 0.1))
 
     def ratio(self, name: str, other: str) -> float:
         """How much longer a typical step of the first takes than one of the other."""

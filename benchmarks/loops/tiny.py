@@ -32,13 +32,14 @@ def tiny_steps(screen: Screen, folder: Path, steps: int) -> Beside:
     made = dataclasses.replace(made, student=_tiny(made))
     loops = {"bare": supervised, "accelerate": under_accelerate, "Lightning": under_lightning}
     watch = Alternating({name: loop(made) for name, loop in loops.items()})
-    job = _job(made)
+    job = job_of(made)
     folder.mkdir()
     train(job, folder, pick_hardware("cpu", "fp32"), watch)
     return watch.found(job.student)
 
 
-def _job(made: Material) -> TrainingJob:
+def job_of(made: Material) -> TrainingJob:
+    """The job of a supervised recipe, without validation."""
     composed = made.composition
     known = (made.labels >= 0) & (composed.split.parts == "train")
     return TrainingJob(

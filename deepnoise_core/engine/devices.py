@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from deepnoise_core.contracts.errors import InputError
-from deepnoise_core.contracts.plan import Precision
+from deepnoise_core.contracts.plan import MemoryFormat, Precision
 from deepnoise_core.engine.processes import process_count
 
 if TYPE_CHECKING:
@@ -21,24 +21,36 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 @dataclass(frozen=True)
 class Hardware:
-    """A device and the precision of its matrix work.
+    """A device, the precision of its matrix work, and the order of images in its memory.
 
     Attributes:
         device: where tensors live.
         precision: `fp32`, `bf16` or `fp16`.
+        memory_format: `channels_last` or `contiguous`.
     """
 
     device: torch.device
     precision: Literal["fp32", "bf16", "fp16"]
+    memory_format: Literal["channels_last", "contiguous"] = "channels_last"
 
     def __str__(self) -> str:
         if self.device.type == "cuda":
-            return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
-        return f"{self.device.type} ({torch.get_num_threads()} threads), {self.precision}"
+            return f"{torch.cuda.get_device_name(self.device)}, {self.way}"
+        return f"{self.device.type} ({torch.get_num_threads()} threads), {self.way}"
+
+    @property
+    def way(self) -> str:
+        """Precision, and the order of images where it is not the usual one."""
+        return self.precision + (", contiguous" if self.memory_format == "contiguous" else "")
 
     def placed(self, network: M) -> M:
-        """The network on the device, its weights in the order that suits channels-last images."""
-        return network.to(self.device).to(memory_format=torch.channels_last)
+        """The network on the device, its weights in the order that suits the images."""
+        return network.to(self.device).to(memory_format=self.layout)
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """What torch calls the memory format."""
+        return torch.channels_last if self.memory_format == "channels_last" else torch.contiguous_format
 
     def autocast(self) -> torch.autocast:
         """A context in which matrix work runs in this precision."""
@@ -82,10 +94,12 @@ def device_name(word: str) -> DeviceName:
     return cast(DeviceName, word)
 
 
-def pick_hardware(device: DeviceName = "auto", precision: Precision = "auto") -> Hardware:
+def pick_hardware(
+    device: DeviceName = "auto", precision: Precision = "auto", memory_format: MemoryFormat = "auto"
+) -> Hardware:
     """The hardware that a user's words mean on this machine.
 
-    `auto` takes a GPU where there is one, and bf16 where that GPU has it, else fp32.
+    `auto` takes a GPU where there is one, bf16 where that GPU has it, else fp32, and channels last.
 
     Raises:
         InputError: a device is asked for that this machine lacks.
@@ -100,4 +114,6 @@ def pick_hardware(device: DeviceName = "auto", precision: Precision = "auto") ->
         precision = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     # Each of several processes of a machine has a GPU of its own.
     own = f":{torch.cuda.current_device()}" if device == "cuda" and process_count() > 1 else ""
-    return Hardware(torch.device(device + own), precision)
+    return Hardware(
+        torch.device(device + own), precision, "channels_last" if memory_format == "auto" else memory_format
+    )

@@ -23,8 +23,6 @@ from deepnoise_core.data.tolerance import TolerantStore
 class Inputs:
     """The path of an image from a store to the device.
 
-    Images come with their channels last in memory, the order in which convolutions run fastest.
-
     Attributes:
         store: raw pixels; a `TolerantStore` leaves out the sites that cannot be read.
         normalizer: fitted on the store's rows, or on those that `fitted` numbers.
@@ -33,6 +31,7 @@ class Inputs:
         fitted: place of each of the store's rows among those that the normalizer was fitted on, int64 [N]; None
             where they are the same.
         conditions: what the network is told of each of the store's rows, float32 [N, T]; None where nothing.
+        layout: order of images in memory; convolutions mostly run fastest with channels last.
     """
 
     store: ImageStore
@@ -41,6 +40,7 @@ class Inputs:
     image_size: int | None = None
     fitted: NDArray[np.int64] | None = None
     conditions: NDArray[np.float32] | None = None
+    layout: torch.memory_format = torch.channels_last
 
     @property
     def bad(self) -> Mapping[int, str]:
@@ -64,7 +64,7 @@ class Inputs:
     def clean(self, pixels: NDArray[Any], rows: NDArray[np.int64]) -> View:
         """Normalized images [B, C, H, W] without anything random, for evaluation."""
         images = self._sized(self.normalizer(self._moved(pixels), self._index(rows)))
-        return View(images.contiguous(memory_format=torch.channels_last), self._condition(rows))
+        return View(images.contiguous(memory_format=self.layout), self._condition(rows))
 
     def views(
         self,
@@ -83,7 +83,7 @@ class Inputs:
             jitter = sample_keys(seed, turns, rows, f"normalizer:{name}")
             images = self._sized(self.normalizer(raw, index, jitter))
             view = augmentation(images, name, sample_keys(seed, turns, rows, name))
-            made[name] = View(view.contiguous(memory_format=torch.channels_last), condition)
+            made[name] = View(view.contiguous(memory_format=self.layout), condition)
         return made
 
     def _moved(self, pixels: NDArray[Any]) -> Tensor:

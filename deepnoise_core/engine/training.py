@@ -15,6 +15,7 @@ from deepnoise_core.engine.bad_images import BadImages
 from deepnoise_core.engine.batch_norm import set_batch_norm_momentum, share_batch_norm
 from deepnoise_core.engine.checkpoints import Checkpoints, State, newest_state
 from deepnoise_core.engine.classifier import Classifier
+from deepnoise_core.engine.compiling import compile_for_training
 from deepnoise_core.engine.copies import require_alike
 from deepnoise_core.engine.devices import Hardware
 from deepnoise_core.engine.domain_norm import domain_norm
@@ -97,6 +98,8 @@ class _Loop:
             share_batch_norm(job.student, hardware.device)
         self.network = hardware.placed(job.student)
         job.strategy.start(self.network, pool_of(job))
+        if job.plan.compile:
+            compile_for_training(hardware.device, self.network, job.strategy.inference_model())
         optimizer = build_optimizer(self.network, job.plan.optimizer)
         with warnings.catch_warnings():
             # accelerate has no other name yet for what PyTorch calls by another one since 2.14.

@@ -13,6 +13,7 @@ import numpy as np
 
 from deepnoise.cards import CARD, PARTS, card_of, open_as_it_was, read_card
 from deepnoise.initial import inherited_uses, start_network
+from deepnoise.pace import at_pace
 from deepnoise.pictures.curves import draw_curves
 from deepnoise.pixels import fitted_inputs, note_left_out
 from deepnoise_core.contracts import Screen
@@ -100,6 +101,8 @@ def train_run(
     if resume and not going_on:
         observer.note("the run stopped before its first checkpoint, so it begins anew")
     initial = () if going_on else start_network(composition, catalogue, observer)
+    begun = read_card(out / CARD) if going_on else None
+    hardware, pace = at_pace(job_of(composition, hardware), hardware, begun and begun.get("pace"), observer)
     together = f", in {process_count()} processes" if process_count() > 1 else ""
     observer.note(f"training on {hardware}{together}")
     _note_parts(composition, observer)
@@ -110,11 +113,11 @@ def train_run(
         initial = start_network(composition, catalogue)
     for note in initial:
         observer.note(note)
-    if going_on:
-        begun = read_card(out / CARD)
+    if begun is not None:
         card = card_of(composition, hardware, begun["transductive"]) | {"initial": begun["initial"]}
     else:
         card = card_of(composition, hardware, inherited_uses(recipe)) | {"initial": list(initial)}
+    card["pace"] = pace
     if not is_first():
         run_job(job, out, hardware, observer, resume=going_on)
         wait_for_all()
@@ -148,8 +151,8 @@ def prepared(
         InputError: recipe, screen and device do not go together.
     """
     composition = compose(recipe, screen, catalogue)
-    hardware = pick_hardware(device, recipe.train.precision)
-    check_job(_job(composition, hardware))
+    hardware = pick_hardware(device, recipe.train.precision, recipe.train.memory_format)
+    check_job(job_of(composition, hardware))
     return composition, hardware
 
 
@@ -211,11 +214,13 @@ def _with_pixels(
         return _with_pixels(composition, catalogue, hardware, observer, keep_rows=keep_rows)
     for note in composition.normalizer.notes:
         observer.note(note)
-    job = _job(composition, hardware)
-    return composition, replace(job, screen=screen, inputs=replace(inputs, conditions=job.inputs.conditions))
+    job = job_of(composition, hardware)
+    return composition, replace(
+        job, screen=screen, inputs=replace(inputs, conditions=job.inputs.conditions, layout=hardware.layout)
+    )
 
 
-def _job(composition: Composition, hardware: Hardware) -> TrainingJob:
+def job_of(composition: Composition, hardware: Hardware) -> TrainingJob:
     """The job, its normalizer not fitted yet."""
     recipe, screen = composition.recipe, composition.screen
     target, split = composition.target, composition.split

@@ -12,7 +12,7 @@ import deepnoise as dn
 from deepnoise.evaluation import evaluate_predictions, well_truth
 from deepnoise.model import Model
 from deepnoise.prediction import predict_folder
-from deepnoise.training import Run, _job
+from deepnoise.training import Run, job_of
 from deepnoise_core.contracts import UNASSIGNED, Predictions, Role, Screen, Stage
 from deepnoise_core.contracts.errors import ModelError, ScreenError
 from deepnoise_core.data.treatments import may_be_treated
@@ -134,7 +134,7 @@ def test_networks_with_and_without_controls_predict_together(controls: Run, told
 def test_the_pool_is_predicted_each_kind_among_its_own(screen: Screen) -> None:
     hardware = pick_hardware("cpu")
     composition = dn.compose(dn.load_recipe("tiny", sets=[THREE, "normalizer=none"]), screen)
-    job = _job(composition, hardware)
+    job = job_of(composition, hardware)
     pool = PoolPredictor(job, hardware.autocast)(job.student)
     treated = may_be_treated(pool.ids["role"])
     number = job.num_treatments

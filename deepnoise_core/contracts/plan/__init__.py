@@ -8,7 +8,7 @@ from deepnoise_core.contracts.plan.initial import InitialOptions, Stem
 from deepnoise_core.contracts.plan.mixing import MixingOptions
 from deepnoise_core.contracts.plan.optimization import OptimizerName, OptimizerOptions
 from deepnoise_core.contracts.plan.schedule import ScheduleName, ScheduleOptions, SchedulePiece
-from deepnoise_core.contracts.plan.training import Precision, Selection, TrainOptions
+from deepnoise_core.contracts.plan.training import MemoryFormat, Precision, Selection, TrainOptions
 
 __all__ = [
     "BadImages",
@@ -20,6 +20,7 @@ __all__ = [
     "Domain",
     "InferenceOptions",
     "InitialOptions",
+    "MemoryFormat",
     "MixingOptions",
     "OptimizerName",
     "OptimizerOptions",

@@ -15,6 +15,7 @@ from deepnoise_core.contracts.plan.optimization import OptimizerOptions
 from deepnoise_core.contracts.plan.schedule import ScheduleOptions
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+MemoryFormat = Literal["auto", "channels_last", "contiguous"]
 Selection = Literal["raw", "group", "loss", "last"]
 
 
@@ -63,7 +64,17 @@ class TrainOptions(Options):
     early_stopping: Annotated[int, Field(ge=1)] | None = Field(
         None, description="stop after this many epochs without a better one"
     )
-    precision: Precision = Field("auto", description="auto picks bf16 on a GPU that has it, else fp32")
+    precision: Precision = Field(
+        "auto",
+        description="auto is bf16 on a GPU that has it, else fp32; a training of 1,000 steps or more takes "
+        "another where a probe finds it much faster",
+    )
+    memory_format: MemoryFormat = Field(
+        "auto", description="order of an image in memory; auto is channels_last, or what that probe finds"
+    )
+    compile: bool = Field(
+        default=False, description="whether torch.compile makes the backbone faster, after a minute or more"
+    )
 
     @model_validator(mode="after")
     def _random_batches_have_one_size(self) -> Self:
