@@ -97,7 +97,8 @@ def parse_document(text: str, source: str) -> Document:
         raise _fatal(source, line, f"not YAML: character {error.character:#x} is not allowed") from error
     except RecursionError as error:
         raise _fatal(source, 0, f"nested deeper than {DEEPEST} levels") from error
-    except (YAMLError, ValueError, OverflowError) as error:
+    # The parser asserts that it knows the version of a %YAML directive.
+    except (YAMLError, ValueError, OverflowError, AssertionError) as error:
         raise _fatal(source, 0, f"not YAML: {error}") from error
     document = Document(source, None)
     if root is not None:
