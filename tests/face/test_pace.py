@@ -19,19 +19,11 @@ from deepnoise_core.engine import probing
 from deepnoise_core.engine.compiling import compile_for_training
 from deepnoise_core.engine.devices import Hardware, pick_hardware
 from deepnoise_core.engine.job import TrainingJob
-from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.probing import open_ways, probe
+from deepnoise_core.testing.notes import Notes
 
 CPU = pick_hardware("cpu")
 CONTIGUOUS = pick_hardware("cpu", "fp32", "contiguous")
-
-
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +88,10 @@ def test_a_run_says_how_to_take_its_way_again(job: TrainingJob, monkeypatch: pyt
     notes = Notes()
     hardware, pace = at_pace(job, CPU, None, notes)
     assert hardware == CONTIGUOUS
-    assert "--set train.precision=fp32 train.memory_format=contiguous" in notes.lines[0]
+    assert "--set train.precision=fp32 train.memory_format=contiguous" in notes.told[0]
     measured(monkeypatch, {CPU: 2.0, CONTIGUOUS: 1.0})
     assert at_pace(job, CPU, pace, notes) == (CONTIGUOUS, pace)
-    assert len(notes.lines) == 1
+    assert len(notes.told) == 1
 
 
 def test_a_run_learns_in_the_order_that_its_recipe_names(screen: Screen, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from deepnoise.pretrained import published_weights
 from deepnoise.zoo import builtin_bundle
 from deepnoise_core.contracts.errors import HubError, InputError, ModelError
 from deepnoise_core.engine.observation import Silent
+from deepnoise_core.testing.notes import Notes
 from deepnoise_registry.compose import Composition
 from deepnoise_registry.hub.server.faults import Fault
 from deepnoise_registry.hub.server.local import LocalHub
@@ -56,16 +57,6 @@ def hub(published: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPa
         serving.store.publish("lab/tiny", tiny, tag="v1")
         monkeypatch.setenv("HF_ENDPOINT", serving.endpoint)
         yield serving
-
-
-class Notes(Silent):
-    """An observer that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 def tiny_from(weights: str) -> Composition:

@@ -14,7 +14,7 @@ import deepnoise as dn
 from deepnoise.listing import catalogue
 from deepnoise.model import Model
 from deepnoise_core.contracts.errors import InputError
-from deepnoise_core.engine.observation import Silent
+from deepnoise_core.testing.notes import Notes
 from deepnoise_registry.hub.card import YOURS, card, evaluation_results
 from deepnoise_registry.hub.publishing import Pushed, push_bundle
 from deepnoise_registry.hub.reference import parse_reference
@@ -23,16 +23,6 @@ from deepnoise_registry.manifest import MANIFEST, Manifest, read_manifest
 from deepnoise_registry.measured import measured_results, with_results
 
 Deepnoise = Callable[..., CompletedProcess[str]]
-
-
-class Listening(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +36,7 @@ def evaluation(
     return file, json.loads(file.read_text())
 
 
-def tried(bundle: Path, observer: Listening | None = None, **options: Any) -> Pushed:
+def tried(bundle: Path, observer: Notes | None = None, **options: Any) -> Pushed:
     return push_bundle(bundle, "org/tiny", catalogue(), dry_run=True, observer=observer, **options)
 
 
@@ -144,9 +134,9 @@ def test_the_licence_of_images_is_recorded_and_told(tiny_run: Path, tmp_path: Pa
     with pytest.raises(InputError, match=r"no licence is known; say --license, .*images is cc-by-nc-sa-4\.0"):
         tried(bundle)
     for licence, notes in {"apache-2.0": 1, "cc-by-nc-4.0": 0}.items():
-        heard = Listening()
+        heard = Notes()
         tried(bundle, heard, licence=licence)
-        assert sum("cc-by-nc-sa-4.0, forbids commercial use" in note for note in heard.notes) == notes
+        assert sum("cc-by-nc-sa-4.0, forbids commercial use" in note for note in heard.told) == notes
     assert "licence of the training images: cc-by-nc-sa-4.0" in card(said)
 
 
@@ -160,11 +150,11 @@ def test_a_card_comes_with_training_and_keeps_its_author(tiny_run: Path, tmp_pat
     assert written.endswith(f"{YOURS}\n")
     file.write_text(f"{written}Trained on a Tuesday.\n")
     assert dn.verify(bundle).ok
-    heard = Listening()
+    heard = Notes()
     sent = {one.name: one for one in tried(bundle, heard, licence="mit").files}
     published = card(manifest, parse_reference("org/tiny"), "mit", "Trained on a Tuesday.\n")
     assert sent["README.md"].size == len(published.encode())
-    assert not heard.notes
+    assert not heard.told
     file.write_text("mine")
     tried(bundle, heard, licence="mit")
-    assert "so another card takes its place" in heard.notes[0]
+    assert "so another card takes its place" in heard.told[0]

@@ -18,7 +18,7 @@ import deepnoise as dn
 from deepnoise.api import installed
 from deepnoise.training import Run, resume_run
 from deepnoise_core.engine.checkpoints import newest_state, saved_steps
-from deepnoise_core.engine.observation import Silent
+from deepnoise_core.testing.notes import Notes
 
 STEPS = 9
 SETS = (
@@ -38,16 +38,6 @@ STRATEGIES = {
         "strategy.options.refresh=every",
     ),
 }
-
-
-class Notes(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 Whole = Callable[[str], Run]

@@ -18,7 +18,7 @@ from deepnoise.sweeps.plan import Request, plan_sweep
 from deepnoise.sweeps.record import read_sweep
 from deepnoise_core.contracts import Stage
 from deepnoise_core.contracts.errors import InputError, RecipeError
-from deepnoise_core.engine.observation import Silent
+from deepnoise_core.testing.notes import Notes
 from deepnoise_registry.recipes.differences import differing_fields
 from deepnoise_registry.recipes.recipe import recipe_hash
 
@@ -27,16 +27,6 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 SHORT = ("train.max_steps=2", "train.batch_size=8")
 GRID = ("strategy.name=supervised,mean-teacher", "train.optimizer.lr=1e-3,1e30")
 STRATEGIES = "strategy.name=supervised,mean-teacher"
-
-
-class Notes(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture(scope="module")

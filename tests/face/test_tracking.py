@@ -15,21 +15,11 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 
 import deepnoise as dn
 from deepnoise_core.contracts.errors import InputError
-from deepnoise_core.engine.observation import Silent
+from deepnoise_core.testing.notes import Notes
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 SETS = ["strategy=supervised", "train.epochs=2", "train.batch_size=8"]
-
-
-class Notes(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 class Diary(GeneralTracker):  # type: ignore[misc]

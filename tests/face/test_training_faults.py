@@ -18,6 +18,7 @@ from deepnoise_core.contracts.errors import OutputError, TrainingError
 from deepnoise_core.engine.checkpoints import saved_steps
 from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.weights import load_weights
+from deepnoise_core.testing.notes import Notes
 from deepnoise_plugins.mean_teacher.strategy import MeanTeacher
 
 Losing = Callable[[MeanTeacher, nn.Module, StepBatch, Progress], Losses]
@@ -29,16 +30,6 @@ SETS = (
     "train.checkpoints.minutes=0",
     "train.checkpoints.keep=99",
 )
-
-
-class Notes(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture(scope="module")

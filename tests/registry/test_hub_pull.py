@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deepnoise_core.contracts.errors import InputError
-from deepnoise_core.engine.observation import Silent
+from deepnoise_core.testing.notes import Notes
 from deepnoise_registry.hub import repository
 from deepnoise_registry.hub.client import fetch
 from deepnoise_registry.hub.reference import parse_reference
@@ -41,16 +41,6 @@ def bundle_files(weights: bytes = WEIGHTS, **more: Any) -> dict[str, bytes]:
     }
     manifest.update(more)
     return {**files, "manifest.json": json.dumps(manifest).encode(), "README.md": b"# card", "notes.txt": b"no"}
-
-
-class Notes(Silent):
-    """An observer that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture
