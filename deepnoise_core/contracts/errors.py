@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class DeepnoiseError(Exception):
@@ -94,3 +98,9 @@ class HubError(InputError):
 
 class PluginError(DeepnoiseError):
     """A plugin breaks the contract: a wrong record, a factory that does not import, a wrong type."""
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first field of a file that is not as its model says, and what is wrong with it: `field: what`."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"

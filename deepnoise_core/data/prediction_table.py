@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from deepnoise_core.contracts.errors import PredictionsError
+from deepnoise_core.contracts.errors import PredictionsError, first_fault
 from deepnoise_core.contracts.predictions import UNASSIGNED, Predictions, Stage
 from deepnoise_core.data.files import fresh_folder, replace_file, sha256_of
 from deepnoise_core.data.names import some_of
@@ -175,8 +175,7 @@ def _read_record(path: Path) -> _Record:
                 f"{path / RECORD}: is of format {first['input']}, and this deepnoise reads format {FORMAT}; "
                 "update deepnoise, or predict again"
             ) from error
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise PredictionsError(f"{path / RECORD}: {field}: {first['msg']}; predict again") from error
+        raise PredictionsError(f"{path / RECORD}: {first_fault(error)}; predict again") from error
 
 
 @contextmanager

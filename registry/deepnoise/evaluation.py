@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deepnoise_core.contracts import Predictions, Screen
-from deepnoise_core.contracts.errors import PredictionsError
+from deepnoise_core.contracts.errors import PredictionsError, first_fault
 from deepnoise_core.data.names import natural_key, some_of
 from deepnoise_core.data.paths import is_url
 from deepnoise_core.data.prediction_table import RECORD, read_predictions
@@ -122,9 +122,7 @@ def origin_of(path: Path, provenance: Mapping[str, Any]) -> Origin:
     try:
         return Origin.model_validate(dict(provenance))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        message = f"{path / RECORD}: provenance.{field}: {first['msg']}; predict again"
+        message = f"{path / RECORD}: provenance.{first_fault(error)}; predict again"
         raise PredictionsError(message) from error
 
 

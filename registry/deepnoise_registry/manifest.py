@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from deepnoise_core.contracts import Kind
-from deepnoise_core.contracts.errors import ModelError
+from deepnoise_core.contracts.errors import ModelError, first_fault
 
 WEIGHTS, RECIPE, MANIFEST = "model.safetensors", "recipe.yaml", "manifest.json"
 GOLDEN, NORMALIZER, CARD = "golden.safetensors", "normalizer.safetensors", "README.md"
@@ -169,9 +169,7 @@ def parse_manifest(raw: bytes, source: str) -> Manifest:
     try:
         return Manifest.model_validate(found)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
-        raise ModelError(f"{source}: {field}: {first['msg']}; copy the bundle again") from None
+        raise ModelError(f"{source}: {first_fault(error)}; copy the bundle again") from None
 
 
 def upgrade(wanted: str) -> str:

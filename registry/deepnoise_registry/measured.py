@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.contracts.errors import InputError, first_fault
 from deepnoise_registry.manifest import Manifest, Result
 
 LARGEST = 64 * 2**20
@@ -95,10 +95,8 @@ def _evaluations(file: Path) -> dict[str, _Evaluation]:
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
         raise InputError(
-            f"{file}: {field}: {first['msg']}; give what deepnoise evaluate --out wrote with this version"
+            f"{file}: {first_fault(error)}; give what deepnoise evaluate --out wrote with this version"
         ) from None
 
 

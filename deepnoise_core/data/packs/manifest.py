@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from deepnoise_core.contracts.errors import ScreenError
+from deepnoise_core.contracts.errors import ScreenError, first_fault
 from deepnoise_core.data.packs.options import Codec
 
 MANIFEST = "manifest.json"
@@ -138,9 +138,7 @@ def parse_manifest(content: bytes, source: str) -> Manifest:
     try:
         return Manifest.model_validate(found)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ScreenError(f"{source}: {place}: {first['msg']}; copy the pack again") from None
+        raise ScreenError(f"{source}: {first_fault(error)}; copy the pack again") from None
 
 
 _HEAD_BYTES = 200

@@ -16,7 +16,7 @@ from deepnoise.sweeps.record import RECIPE, read_sweep
 from deepnoise.sweeps.record import RECORD as SWEEP
 from deepnoise.sweeps.trial import EVALUATION, PREDICTIONS
 from deepnoise_core.contracts import Screen
-from deepnoise_core.contracts.errors import PredictionsError
+from deepnoise_core.contracts.errors import PredictionsError, first_fault
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.prediction_table import RECORD as PREDICTED
 from deepnoise_registry.catalogue import Catalogue
@@ -141,7 +141,7 @@ def _recipe(path: Path) -> Recipe:
     try:
         return Recipe.model_validate(document.value)
     except ValidationError as error:
-        raise PredictionsError(f"{path}: {_first(error)}") from error
+        raise PredictionsError(f"{path}: {first_fault(error)}") from error
 
 
 def _read(path: Path) -> Judgement:
@@ -149,12 +149,7 @@ def _read(path: Path) -> Judgement:
         return Judgement.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise PredictionsError(
-            f"{path}: is no evaluation of one folder of predictions: {_first(error)}"
+            f"{path}: is no evaluation of one folder of predictions: {first_fault(error)}"
         ) from error
     except OSError as error:
         raise PredictionsError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".lstrip(": ")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from deepnoise.model import PartName
-from deepnoise_core.contracts.errors import ModelError, OutputError
+from deepnoise_core.contracts.errors import ModelError, OutputError, first_fault
 from deepnoise_core.data.files import refuse_taken, replace_file
 from deepnoise_registry.recipes.differences import differing_fields
 from deepnoise_registry.recipes.document import parse_document
@@ -89,8 +89,7 @@ def read_sweep(folder: Path) -> SweepRecord:
     except FileNotFoundError as error:
         raise ModelError(f"{folder}: holds no sweep, since it has no {RECORD}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ModelError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise ModelError(f"{path}: {first_fault(error)}") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
 

@@ -70,10 +70,9 @@ def do_trial(trial: Trial, screen: Screen, catalogue: Catalogue, observer: Obser
     _train(trial, screen, catalogue, tracked(observer, trial.track))
     if trial.judged and not (trial.path / EVALUATION).is_file():
         predictions = trial.path / PREDICTIONS
-        # Without an evaluation they may be half a folder, without the plate maps.
-        shutil.rmtree(predictions, ignore_errors=True)
-        model = load_models([trial.path], catalogue, None, observer)
-        predict_folder(model, screen, predictions, part=trial.part, device=trial.device, observer=observer)
+        if not predictions.is_dir():
+            model = load_models([trial.path], catalogue, None, observer)
+            predict_folder(model, screen, predictions, part=trial.part, device=trial.device, observer=observer)
         evaluation = evaluate_folder(predictions, catalogue, screen).as_dict()
         replace_file(trial.path / EVALUATION, json.dumps(evaluation, indent=2, ensure_ascii=False))
 
