@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _GREY, _COLOUR = "0.62", "#0072b2"
 _LONGEST = 40
+_NARROWEST = 0.02
+"""What an axis shows at least: two points of a share."""
 
 
 def draw_variants(comparison: VariantComparison, out: Path) -> None:
@@ -45,6 +47,8 @@ def draw_variants(comparison: VariantComparison, out: Path) -> None:
         if share:
             left.xaxis.set_major_formatter(PercentFormatter(1.0))
             right.xaxis.set_major_formatter(FuncFormatter(_points))
+    for axes in rows[-1]:
+        _widen(axes)
     rows[-1][0].set_xlabel(f"{comparison.metric}: seeds, mean ± sd")
     rows[-1][1].set_xlabel(f"difference to {_shortened(comparison.baseline)}{', in points' if share else ''}")
     canvas.savefig(out)
@@ -67,6 +71,14 @@ def _draw_differences(axes: Axes, figures: list[Figure]) -> None:
         if one.interval:
             axes.plot(one.interval, [place] * 2, color=_COLOUR, lw=1.4, marker="|", ms=6)
         axes.plot(one.mean, place, "D", color=_COLOUR, ms=5)
+
+
+def _widen(axes: Axes) -> None:
+    """Show figures that are equal but for rounding as equal."""
+    low, high = axes.get_xlim()
+    if high - low < _NARROWEST:
+        centre = (low + high) / 2
+        axes.set_xlim(centre - _NARROWEST / 2, centre + _NARROWEST / 2)
 
 
 def _points(value: float, _: object) -> str:
