@@ -9,109 +9,30 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import typer.main
 from pydantic import BaseModel
+from subjects import FIELDS, PROTOCOLS
 
 from deepnoise.cli import app
 from deepnoise.listing import option_rows
 from deepnoise_core.contracts import (
     API,
-    BatchOptions,
-    CheckpointOptions,
     Command,
     Component,
-    DataOptions,
-    DesignOptions,
-    InferenceOptions,
-    InitialOptions,
     Kind,
-    MixingOptions,
-    OptimizerOptions,
     Options,
-    ScheduleOptions,
-    SchedulePiece,
-    SplitOptions,
-    TrainOptions,
     hookspecs,
-    predictions,
-    protocols,
-    screens,
-    statistics,
-    training,
 )
 from deepnoise_core.testing.suites import laws_of
-from deepnoise_plugins.views.options import ViewOptions
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.discovery import discover
-from deepnoise_registry.recipes.recipe import Recipe, StageOptions
 
 DOCS = Path(__file__).resolve().parents[1]
-
-FIELDS: Mapping[type[BaseModel], str] = {
-    Recipe: "",
-    DataOptions: "data.",
-    DesignOptions: "design.",
-    SplitOptions: "data.split.",
-    TrainOptions: "train.",
-    BatchOptions: "train.batches.",
-    CheckpointOptions: "train.checkpoints.",
-    MixingOptions: "train.mixing.",
-    OptimizerOptions: "train.optimizer.",
-    ScheduleOptions: "train.schedule.",
-    SchedulePiece: "train.schedule.pieces.0.",
-    InitialOptions: "train.initial.",
-    StageOptions: "stages.0.",
-    InferenceOptions: "inference.",
-    ViewOptions: "",
-}
-"""Models whose fields stand in docs/recipes.md under `<!-- fields: MODEL -->`, and what stands before each."""
-
-PROTOCOLS: Mapping[Kind, tuple[type, ...]] = {
-    Kind.BACKBONE: (protocols.BackboneFactory, protocols.Backbone),
-    Kind.HEAD: (protocols.HeadFactory, protocols.Head, training.Targets),
-    Kind.NORMALIZER: (
-        protocols.NormalizerFactory,
-        protocols.Normalizer,
-        protocols.PortableNormalizer,
-        protocols.Arithmetic,
-        statistics.SiteStatistics,
-    ),
-    Kind.AUGMENTATION: (protocols.AugmentationFactory, protocols.Augmentation),
-    Kind.STRATEGY: (
-        protocols.StrategyFactory,
-        protocols.Strategy,
-        protocols.Predictor,
-        training.ViewPlan,
-        training.Pool,
-        training.StepBatch,
-        training.SupervisedBatch,
-        training.Batch,
-        training.View,
-        training.Scored,
-        training.Losses,
-        training.Progress,
-        training.Refreshed,
-    ),
-    Kind.POSTPROCESSOR: (
-        protocols.PostProcessorFactory,
-        protocols.PostProcessor,
-        predictions.Predictions,
-        predictions.PlateDesign,
-    ),
-    Kind.READER: (
-        protocols.ReaderFactory,
-        protocols.Reader,
-        protocols.RemoteReader,
-        screens.Screen,
-        screens.ImageStore,
-    ),
-}
-"""What an author of each kind writes against: its factory, what that builds, and what passes between."""
 
 ESCAPED = r"\|"
 """A stroke inside a cell of a table."""

@@ -14,6 +14,7 @@ import pytest
 from deepnoise_core.contracts import Kind, hookspecs, protocols
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "docs" / "making"))  # as for a program that is run from there
 REFERENCE = runpy.run_path(str(ROOT / "docs" / "making" / "reference.py"))
 HOOKS = (ROOT / "docs" / "reference" / "hooks.md").read_text()
 HOOK_SPECS = [
