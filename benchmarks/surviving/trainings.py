@@ -50,7 +50,7 @@ def reading_by(threads: int) -> Iterator[None]:
     made = FileStore.__init__
     fits = pixels.fits_in_memory
     FileStore.__init__ = lambda self, *args, **options: made(self, *args, **{**options, "threads": threads})  # type: ignore[method-assign]
-    pixels.fits_in_memory = lambda screen: False
+    pixels.fits_in_memory = lambda screen, limit: False
     try:
         yield
     finally:
