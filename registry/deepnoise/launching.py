@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -40,14 +40,14 @@ def must_launch(processes: int) -> bool:
     return processes > 1 and launched() == 1
 
 
-def run_in_processes(words: Sequence[str], processes: int) -> int:
+def run_in_processes(command: Callable[[], int], processes: int) -> int:
     """Run a command in this many processes.
 
     Ctrl-C and SIGTERM are passed on, once each. Where one process fails the others end too. Where this process is
     killed, the others take it for Ctrl-C.
 
     Args:
-        words: what follows `deepnoise`.
+        command: the whole of the work, in each process; returns an exit code. Reaches them pickled.
         processes: 2 or more.
 
     Returns:
@@ -56,22 +56,20 @@ def run_in_processes(words: Sequence[str], processes: int) -> int:
     store = dist.TCPStore(_HOST, 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
     place = {"MASTER_ADDR": _HOST, "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
     started = start_processes(  # type: ignore[no-untyped-call]
-        _work, args=(processes, place, tuple(words)), nprocs=processes, join=False, start_method="spawn"
+        _work, args=(processes, place, command), nprocs=processes, join=False, start_method="spawn"
     )
     with _passed_on(started.processes):
         return _outcome(started.processes)
 
 
-def _work(rank: int, count: int, place: dict[str, str], words: tuple[str, ...]) -> None:
-    from deepnoise.__main__ import main
-
+def _work(rank: int, count: int, place: dict[str, str], command: Callable[[], int]) -> None:
     # Ctrl-C at a terminal reaches all processes of a group, and would come a second time from the one that passes
     # signals on.
     os.setpgrp()
     numbers = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count}
     os.environ.update(place | {name: str(number) for name, number in numbers.items()})
     try:
-        code = main(words)
+        code = command()
     except Exception:  # noqa: BLE001 - torch would write it where nobody looks
         traceback.print_exc()
         code = 1

@@ -18,7 +18,7 @@ import pytest
 import torch
 import typer.main
 
-from deepnoise.__main__ import main
+from deepnoise.cli import main
 from deepnoise.pictures.curves import draw_curves
 
 Done = subprocess.CompletedProcess[str]

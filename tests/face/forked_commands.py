@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 NEEDED = (
-    "deepnoise.__main__",
+    "deepnoise.cli",
     "deepnoise.console",
     "deepnoise_registry.hub.client",
     "encodings.idna",
@@ -59,7 +59,7 @@ def become(order: dict[str, Any]) -> None:
         if order["user"]:
             os.setgid(order["user"])
             os.setuid(order["user"])
-        code = import_module("deepnoise.__main__").main(order["start"])
+        code = import_module("deepnoise.cli").main(order["start"])
     except BaseException:  # noqa: BLE001 - a process ends here, whatever happened
         sys.excepthook(*sys.exc_info())
     finally:

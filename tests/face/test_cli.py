@@ -86,7 +86,7 @@ def test_a_filled_recipe_is_a_recipe(deepnoise: Run, tmp_path: Path) -> None:
 
 def test_light_commands_import_nothing_heavy(python: Run) -> None:
     code = (
-        "import contextlib, io, sys\nfrom deepnoise.__main__ import main\n"
+        "import contextlib, io, sys\nfrom deepnoise.cli import main\n"
         f"for words in {LIGHT!r}:\n"
         "    with contextlib.redirect_stdout(io.StringIO()):\n"
         "        assert main(words.split()) == 0, words\n"

@@ -82,7 +82,7 @@ MANY = """
 import io, json, sys
 from contextlib import redirect_stderr, redirect_stdout
 import torch
-from deepnoise.__main__ import main
+from deepnoise.cli import main
 from deepnoise_registry.discovery import discover
 discover(allow=sys.argv[2].split(","))
 done = []

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deepnoise.__main__ import main
+from deepnoise.cli import main
 from deepnoise_registry.hub.server.local import LocalHub
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ train: {epochs: 1, batch_size: 32}
 
 ONE_AFTER_ANOTHER = """
 import json, sys
-from deepnoise.__main__ import main
+from deepnoise.cli import main
 sys.exit(next((code for code in map(main, json.loads(sys.argv[1])) if code), 0))
 """
 

@@ -21,7 +21,7 @@ import pytest
 import torch
 from hatchling.build import build_editable, build_wheel
 
-from deepnoise.__main__ import main
+from deepnoise.cli import main
 from deepnoise_core.testing.cases import cases_of
 from deepnoise_core.testing.plugins import plugin_named
 from deepnoise_registry.hub.server.local import LocalHub

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from deepnoise.__main__ import main
+from deepnoise.cli import main
 from deepnoise.plugin_project import PREFIX, plugin_files, write_plugin
 from deepnoise_core.contracts import Component, Kind
 from deepnoise_core.contracts.errors import InputError

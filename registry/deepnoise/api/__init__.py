@@ -5,9 +5,9 @@ from __future__ import annotations
 from deepnoise.api.catalogue import components, installed
 from deepnoise.api.models import ensemble, export, load, sweep, train, verify
 from deepnoise.api.recipes import compose, load_recipe
+from deepnoise.api.reports import report
 from deepnoise.api.results import baseline, compare, disentangle, evaluate, submit, write_profiles
 from deepnoise.api.screens import open_screen, pack, simulate
-from deepnoise.reporting import report
 from deepnoise_core.data.plates import assign_plates
 
 __all__ = [

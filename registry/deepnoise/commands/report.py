@@ -41,10 +41,9 @@ def run(
     option: StepOptions = None,
 ) -> None:
     """Write one self-contained HTML page: accuracy, plate maps with images, signal and noise, methods."""
-    from deepnoise.api import installed
+    from deepnoise.api import installed, report
     from deepnoise.console import Terminal
     from deepnoise.corrections import named_steps
-    from deepnoise.reporting import report
     from deepnoise.words import map_method
     from deepnoise_core.contracts.errors import InputError
 

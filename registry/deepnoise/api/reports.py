@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepnoise.api.catalogue import installed
+from deepnoise.api.screens import open_screen
+
 if TYPE_CHECKING:
     from deepnoise.corrections import Step
     from deepnoise.pictures.embedding_map import Method
@@ -41,7 +44,6 @@ def report(
     Raises:
         InputError: the source is neither, its predictions are of another screen, or the file is taken.
     """
-    from deepnoise.api import installed, open_screen
     from deepnoise.reports.assembly import Choices
     from deepnoise.reports.page import write_report
 
