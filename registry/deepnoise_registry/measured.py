@@ -4,36 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
-
-from deepnoise_core.contracts.errors import InputError, first_fault
+from deepnoise_core.contracts.errors import InputError
+from deepnoise_core.evaluation.judgement import Judgement, read_judgements
 from deepnoise_registry.manifest import Manifest, Result
-
-LARGEST = 64 * 2**20
-"""Bytes that an evaluation may have; one of ten thousand plates has four million."""
-
-
-class _Stage(BaseModel):
-    accuracy: float | None
-    balanced: float | None
-    top: dict[int, float | None]
-
-
-class _Evaluation(BaseModel):
-    """What is read of the file that `deepnoise evaluate --out` writes of one folder."""
-
-    unit: str
-    protocol: str
-    part: str
-    screen: str
-    made_by: dict[str, str]
-    stages: dict[str, _Stage]
-
-
-class _Comparison(BaseModel):
-    """And of several."""
-
-    evaluations: dict[str, _Evaluation]
 
 
 def measured_results(file: Path, manifest: Manifest) -> tuple[Result, ...]:
@@ -47,7 +20,7 @@ def measured_results(file: Path, manifest: Manifest) -> tuple[Result, ...]:
         InputError: the file is no evaluation, or predictions of it were made by another model.
     """
     results: list[Result] = []
-    for name, one in _evaluations(file).items():
+    for name, one in read_judgements(file).items():
         if one.made_by.get("model_sha256") != manifest.identity:
             raise InputError(f"{file}: {_other(one, name, manifest)}; predict and evaluate with this very bundle")
         for stage, found in one.stages.items():
@@ -83,24 +56,7 @@ def _what(result: Result) -> tuple[str, ...]:
     return result.metric, result.part, result.stage, result.protocol, result.screen
 
 
-def _evaluations(file: Path) -> dict[str, _Evaluation]:
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(LARGEST + 1)
-        if len(raw) > LARGEST:
-            raise InputError(f"{file}: is larger than {LARGEST:,} bytes, so it is no evaluation")
-        if b'"evaluations"' in raw:
-            return _Comparison.model_validate_json(raw).evaluations
-        return {"": _Evaluation.model_validate_json(raw)}
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        raise InputError(
-            f"{file}: {first_fault(error)}; give what deepnoise evaluate --out wrote with this version"
-        ) from None
-
-
-def _other(found: _Evaluation, name: str, manifest: Manifest) -> str:
+def _other(found: Judgement, name: str, manifest: Manifest) -> str:
     """By whom predictions were made, where not by the model of a manifest."""
     whose = f"the predictions {name} were" if name else "its predictions were"
     model, made = found.made_by.get("model", "somebody"), found.made_by.get("model_sha256")

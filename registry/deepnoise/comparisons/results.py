@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from deepnoise.cards import CARD
 from deepnoise.evaluation import evaluate_folder
@@ -19,41 +19,10 @@ from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import PredictionsError, first_fault
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.prediction_table import RECORD as PREDICTED
+from deepnoise_core.evaluation.judgement import Judgement, read_judgements
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.recipes.document import parse_document
 from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
-
-
-class StageFigures(BaseModel):
-    """How one stage did, as an evaluation's JSON tells."""
-
-    accuracy: float | None
-    balanced: float | None
-
-
-class Confidence(BaseModel):
-    """How far confidence can be trusted."""
-
-    ece: float
-    nll: float
-
-
-class Judgement(BaseModel):
-    """What is read of an evaluation's JSON; the attributes are those of `Evaluation`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    unit: str
-    protocol: str
-    wells: int
-    classes: int
-    part: str
-    screen: str
-    transductive: tuple[str, ...]
-    stages: dict[str, StageFigures]
-    by: dict[str, dict[str, dict[str, float | None]]]
-    calibration: Confidence | None = None
-    made_by: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -145,11 +114,9 @@ def _recipe(path: Path) -> Recipe:
 
 
 def _read(path: Path) -> Judgement:
-    try:
-        return Judgement.model_validate_json(path.read_bytes())
-    except ValidationError as error:
+    found = read_judgements(path)
+    if len(found) != 1:
         raise PredictionsError(
-            f"{path}: is no evaluation of one folder of predictions: {first_fault(error)}"
-        ) from error
-    except OSError as error:
-        raise PredictionsError(f"{path}: cannot be read: {error.strerror or error}") from error
+            f"{path}: holds the evaluations of {len(found)} folders of predictions; give those of one a file"
+        )
+    return next(iter(found.values()))

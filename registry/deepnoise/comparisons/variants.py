@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepnoise.comparisons.results import Judgement, Result
+from deepnoise.comparisons.results import Result
 from deepnoise_core.contracts.errors import PredictionsError
 from deepnoise_core.data.names import natural_key, some_of
+from deepnoise_core.evaluation.judgement import Judgement
 from deepnoise_registry.recipes.differences import differing_fields
 from deepnoise_registry.recipes.recipe import PROSE
 
