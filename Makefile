@@ -15,7 +15,7 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo docs reference test test-hub-versions test-plugins coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment bench-plugins bench-survival clean
+.PHONY: help demo docs reference test test-hub-versions test-plugins coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment bench-engine bench-plugins bench-survival clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -72,16 +72,16 @@ bench-engine: $(READY) ## what the training loop and predict cost beside bare lo
 bench-plugins: $(READY) ## how much longer a command takes to start with 50 plugins installed, in a minute
 	$(PY) benchmarks/plugins.py
 
+bench-survival: $(READY) ## stop trainings at every step, kill and signal processes, and damage 100,000 files; an hour
+	$(PY) benchmarks/survival.py
+	$(PY) benchmarks/fuzz.py
+
 docs: reference ## the site, with links, anchors and images checked; writes ./site
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
 reference: $(READY) ## what docs say of hooks, components, commands and fields of recipes, from the code
 	$(PY) docs/making/reference.py
-
-bench-survival: $(READY) ## stop trainings at every step, kill and signal processes, and damage 100,000 files; an hour
-	$(PY) benchmarks/survival.py
-	$(PY) benchmarks/fuzz.py
 
 clean: ## remove .venv, caches and builds; runs and demos stay
 	rm -rf .venv build dist site .coverage .coverage.* htmlcov
