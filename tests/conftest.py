@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.load_profile("ci")  # everywhere: the same examples each time, and no limit on what they take
 
 SHARED_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 

@@ -242,7 +242,7 @@ def test_damaged_rgb_images_are_named(write: Callable[[bytes], Path]) -> None:
         read_plane(write(tall), 1)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(st.data())
 def test_mutants_are_errors_or_right(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(GOOD) - 1))

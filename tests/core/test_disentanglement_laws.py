@@ -39,7 +39,7 @@ def replicated(seed: int) -> tuple[Values, Factors]:
 
 
 @given(st.integers(0, 1000), st.floats(1e-6, 1e6))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_rotation_scale_and_order_change_no_value(seed: int, scale: float) -> None:
     """To 1e-9, though similarities are compared in float32, as they are computed in float64 before."""
     values, known = replicated(seed)

@@ -87,7 +87,7 @@ def test_perturbations_retrieved_are_those_of_copairs() -> None:
 
 
 @given(st.lists(st.lists(st.floats(0, 1) | st.just(np.nan), min_size=5, max_size=5), min_size=1, max_size=4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_missing_p_values_count_in_neither_way(rows: list[list[float]]) -> None:
     p_values = np.array([[0.01, *row] for row in rows])
     expected = [(false_discovery_control(row[~np.isnan(row)]) <= 0.05).mean() for row in p_values]
@@ -144,7 +144,7 @@ def test_the_size_of_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @given(st.integers(1, 6), st.integers(0, 14), st.integers(1, 5), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_tied_precision_is_the_mean_over_random_orders(found: int, others: int, levels: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     positives, negatives = random.integers(0, levels, found), random.integers(0, levels, others)

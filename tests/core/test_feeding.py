@@ -114,7 +114,7 @@ def assert_same(found: StepBatch | None, expected: StepBatch | None) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(step=st.integers(0, 60), seed=st.integers(0, 3))
 def test_a_feed_from_any_step_equals_the_tail_of_a_whole_epoch(way: dict[str, Any], step: int, seed: int) -> None:
     whole, late = feed(seed=seed, **way), feed(seed=seed, **way)

@@ -30,7 +30,7 @@ def pasted(size: int, seed: int, options: MixingOptions) -> torch.Tensor:
     return mixed(*numbered(size), options, seed)[1].weights[:, 1]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.integers(2, 9), st.integers(1, 17), st.integers(1, 17), st.floats(0.2, 4.0), PER, SEEDS)
 def test_the_weights_of_cutmix_are_the_areas(
     size: int, height: int, width: int, alpha: float, per: Per, seed: int
@@ -58,7 +58,7 @@ def test_the_weights_of_cutmix_are_the_areas(
         assert len(boxes) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 9), PER, SEEDS)
 def test_mixup_is_its_formula(size: int, per: Per, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

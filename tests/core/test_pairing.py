@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import ttest_rel
@@ -19,7 +19,6 @@ def test_the_interval_is_that_of_a_paired_t_test(pairs: int) -> None:
     assert found.pairs == pairs == known.df + 1
 
 
-@settings(deadline=None)
 @given(arrays(np.float64, 5, elements=st.floats(0, 1)), arrays(np.float64, 5, elements=st.floats(0, 1)))
 def test_exchanged_variants_exchange_the_sign(after: np.ndarray, before: np.ndarray) -> None:
     one, other = paired_difference(after, before), paired_difference(before, after)

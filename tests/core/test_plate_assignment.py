@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
@@ -189,7 +189,6 @@ small_scores = st.integers(1, 5).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(small_scores, st.integers(0, 2), st.one_of(st.none(), st.integers(-8, 4).map(float)))
 def test_no_feasible_alternative_is_better(
     rows: list[list[float]], capacity: int, unassigned_score: float | None

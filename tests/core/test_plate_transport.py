@@ -131,7 +131,7 @@ grid_scores = st.integers(1, 5).flatmap(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(grid_scores, st.sampled_from(ENTROPIES))
 def test_cold_it_is_the_linear_assignment(rows: list[list[float]], entropy: Entropy) -> None:
     scores = np.array(rows)
@@ -166,7 +166,7 @@ def test_hot_it_is_even_over_the_places(entropy: Entropy) -> None:
     np.testing.assert_allclose(plan_of(scores, capacity=[2, 1, 1], entropy=entropy), by_places, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(0, 6), st.integers(1, 6), st.integers(0, 2), st.sampled_from(ENTROPIES))
 def test_margins_hold_and_infeasible_plates_fail_as_in_linear_assignment(
     seed: int, wells: int, classes: int, capacity: int, entropy: Entropy

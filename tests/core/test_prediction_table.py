@@ -89,7 +89,7 @@ def predictions_strategy(draw: st.DrawFn) -> Predictions:
 
 
 @given(predictions=predictions_strategy())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_written_is_read(predictions: Predictions, tmp_path_factory: pytest.TempPathFactory) -> None:
     out = tmp_path_factory.mktemp("predictions") / "deep" / "out"
     provenance = {"model": "m", "split": {"test": ["A"]}, "seed": 3}

@@ -47,7 +47,7 @@ def test_the_best_class_is_that_of_the_nearest_centroid() -> None:
 
 
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_labels_of_what_is_left_out_change_nothing_there(seed: int) -> None:
     values, labels, units = example(seed)
     other = np.where(units == "E2", (labels + 2) % 4, labels)

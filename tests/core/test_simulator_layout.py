@@ -131,7 +131,7 @@ def test_last_experiments_of_a_cell_type_are_test() -> None:
     assert [name for name, part in sorted(datasets.items()) if part == "test"] == ["HUVEC-05", "HUVEC-06"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     groups=st.integers(1, 9),
     group_size=st.integers(1, 277),

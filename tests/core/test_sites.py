@@ -88,7 +88,7 @@ def test_empty_table_is_refused() -> None:
         site_table(frame().clear(), "m.csv")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 2)), min_size=1, max_size=12))
 def test_site_ids_are_unique_or_refused(sites: list[tuple[int, int, int]]) -> None:
     table = pl.DataFrame(sites, schema=["plate", "well", "site"], orient="row").with_columns(

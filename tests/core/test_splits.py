@@ -77,7 +77,7 @@ def test_words_of_the_column(word: str) -> None:
     assert parts == ["train", ROUND[word]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     counts=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     folds=st.integers(2, 5),
@@ -109,7 +109,7 @@ def test_folds_are_a_balanced_partition(counts: list[int], folds: int, unit: str
         assert max(by_fold) - min(by_fold) <= 1
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.permutations(list(range(16))))
 def test_order_of_rows_changes_nothing(order: list[int]) -> None:
     options = SplitOptions(folds=2, fold=1)

@@ -70,7 +70,7 @@ def test_store_outlives_pickling(store: ImageStore) -> None:
     np.testing.assert_array_equal(copy.read(np.array([1])), PIXELS[[4]])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 5)), st.data())
 def test_take_then_read_is_read(rows: list[int], data: st.DataObject) -> None:
     store = ArrayStore(PIXELS).take(np.array(rows, dtype=np.int64))

@@ -141,7 +141,7 @@ def test_one_class_cannot_be_learned() -> None:
         encode_target(table, "perturbation", None, split(table, SplitOptions()))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["s1", "s2", "s3", None]), min_size=2, max_size=2))
 def test_labels_of_test_wells_change_nothing(labels: list[str | None]) -> None:
     withheld = screen([*ROWS[:5], ("C", "treatment", None), ("C", "treatment", None)])

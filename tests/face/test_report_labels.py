@@ -15,7 +15,7 @@ POINTS = st.lists(st.tuples(st.floats(10, 450), st.floats(10, 270)), min_size=1,
 
 
 @given(POINTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_labels_of_an_embedding_and_its_anchors_never_meet(points: list[tuple[float, float]]) -> None:
     texts = ["as predicted", "center-scale", "sphering", "", "pure signal", "pure batch", "random", "constant"]
     texts = texts[: len(points)]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import median_abs_deviation
@@ -51,7 +51,6 @@ def test_it_is_the_standard_scaler_of_each_group(level: str, reference: str, pro
     assert after.transductive == (f"embeddings of {said}{by}",)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(0, 2**32))
 def test_robust_statistics_are_those_of_scipy(rows: int, seed: int) -> None:
     values = np.random.default_rng(seed).standard_cauchy((rows, 3))
@@ -75,7 +74,6 @@ def test_real_profiles_are_scaled_as_by_pycytominer(shared: Callable[[str], Path
     np.testing.assert_allclose((values - centre) / spread, expected.select(features).to_numpy(), atol=1e-8)
 
 
-@settings(deadline=None)
 @given(scale=st.floats(0.1, 10), shift=st.floats(-100, 100), seed=st.integers(0, 2**16))
 def test_what_a_plate_adds_and_multiplies_goes(
     scale: float, shift: float, seed: int, profiles: MakeProfiles

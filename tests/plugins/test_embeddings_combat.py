@@ -67,7 +67,7 @@ def by_hand(
 @pytest.mark.parametrize("mean_only", [False, True])
 @pytest.mark.parametrize("reference", [None, 1])
 @pytest.mark.parametrize("keep_roles", [False, True])
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32), sizes=st.lists(st.integers(3, 9), min_size=2, max_size=4))
 def test_it_is_combat_by_hand(
     seed: int, sizes: list[int], keep_roles: bool, reference: int | None, mean_only: bool

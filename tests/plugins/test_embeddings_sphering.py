@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.linalg import fractional_matrix_power
@@ -82,7 +82,6 @@ def test_controls_become_white(method: str, profiles: MakeProfiles) -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(2, 12), st.integers(1, 8), st.floats(0.01, 1))
 def test_bases_differ_by_a_rotation(seed: int, rows: int, features: int, share: float) -> None:
     generator = np.random.default_rng(seed)
@@ -176,7 +175,6 @@ def test_a_batch_with_few_controls_is_named(profiles: MakeProfiles) -> None:
         sphered(wells, align="experiment")
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 9), st.sampled_from([-0.5, 0.5]), st.floats(0.1, 10))
 def test_powers_of_covariances_are_those_of_scipy(seed: int, rows: int, power: float, ridge: float) -> None:
     generator = np.random.default_rng(seed)

@@ -108,7 +108,7 @@ def published_round(
     return new
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.booleans(), st.booleans())
 def test_rounds_are_those_of_the_published_rule(seed: int, coarse: bool, grouped: bool) -> None:
     generator = np.random.default_rng(seed)

@@ -214,13 +214,13 @@ def assert_only_recipe_errors_escape(text: str, catalogue: Catalogue, sets: list
     assert len(lines) == len(problems) > 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SETS)
 def test_no_override_escapes_as_another_error(catalogue: Catalogue, sets: list[str]) -> None:
     assert_only_recipe_errors_escape(RECIPE, catalogue, sets)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_no_damaged_recipe_escapes_as_another_error(catalogue: Catalogue, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(RECIPE)))
@@ -229,7 +229,7 @@ def test_no_damaged_recipe_escapes_as_another_error(catalogue: Catalogue, data: 
     assert_only_recipe_errors_escape(text, catalogue, [])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=80))
 def test_no_text_escapes_as_another_error(catalogue: Catalogue, text: str) -> None:
     assert_only_recipe_errors_escape(text, catalogue, [])

@@ -322,7 +322,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.samp
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     changes=st.fixed_dictionaries(
         {"name": WORDS.filter(bool), "summary": WORDS, "seed": st.integers(0, 2**63 - 1)}
