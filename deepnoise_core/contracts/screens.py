@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ class Role(StrEnum):
     UNKNOWN = "unknown"
 
 
-SITE_COLUMNS = (
+SiteColumn = Literal[
     "site_id",
     "well_id",
     "experiment",
@@ -38,8 +38,11 @@ SITE_COLUMNS = (
     "role",
     "perturbation",
     "dataset",
-)
-"""Columns that every screen table has, all of them strings but `site` (int64).
+]
+"""A column that every screen table has."""
+
+SITE_COLUMNS: tuple[SiteColumn, ...] = get_args(SiteColumn)
+"""All of them, in their order; strings but `site` (int64).
 
 `site_id` is unique. `well_id` joins the sites of a well. `plate` is unique within its experiment only.
 `perturbation` and `dataset` are null where unknown. Further columns are kept and can be targets.

@@ -8,19 +8,7 @@ from pydantic import Field, model_validator
 
 from deepnoise_core.contracts import ReaderOptions, Role
 from deepnoise_core.contracts.readers import Name
-
-SiteColumn = Literal[
-    "site_id",
-    "well_id",
-    "experiment",
-    "plate",
-    "well",
-    "site",
-    "cell_type",
-    "role",
-    "perturbation",
-    "dataset",
-]
+from deepnoise_core.contracts.screens import SiteColumn
 
 
 class TableOptions(ReaderOptions):
