@@ -9,13 +9,14 @@ from torch import Tensor
 
 from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.engine.processes import numbers_of_all, process_count
+from deepnoise_core.engine.sharding import is_divided
 
 
 def require_alike(tensors: Mapping[str, Mapping[str, Tensor]], *, parts: Sequence[str]) -> None:
     """Find out whether all processes hold the same bits; each process must do so.
 
     Args:
-        tensors: by part and by name.
+        tensors: by part and by name; of those that are divided there is one copy, and nothing to compare.
         parts: those that are compared.
 
     Raises:
@@ -23,7 +24,8 @@ def require_alike(tensors: Mapping[str, Mapping[str, Tensor]], *, parts: Sequenc
     """
     if process_count() == 1:
         return
-    named = [(part, name, tensor) for part in parts for name, tensor in tensors[part].items()]
+    found = ((part, name, tensor) for part in parts for name, tensor in tensors[part].items())
+    named = [one for one in found if not is_divided(one[2])]
     sums = numbers_of_all(*(_sum_of_bytes(tensor) for _, _, tensor in named))
     for place in (sums != sums[0]).any(axis=0).nonzero()[0]:
         part, name, _ = named[place]

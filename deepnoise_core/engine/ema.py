@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Literal, TypeVar
 
 import torch
 from torch import nn
+
+from deepnoise_core.engine.sharding import is_divided, own_share, whole
 
 BufferPolicy = Literal["own", "copy", "average"]
 """What happens to batch-norm statistics: the teacher's own, the student's, or averaged like parameters."""
@@ -43,8 +46,9 @@ def decay_at(
 class RunningAverage:
     """Moves a teacher after its student: parameters ← decay · teacher + (1 − decay) · student, in place.
 
-    Parameters are listed once: to walk the modules of a network takes about as long as to average its weights.
-    Neither network may be given other parameter objects afterwards.
+    Parameters are listed once, at the first move: to walk the modules of a network takes about as long as to average
+    its weights. Neither network may be given other parameter objects afterwards. Where both are divided among
+    processes each averages its share; a teacher that is whole is shown each weight of the student in full.
 
     Args:
         teacher: the average.
@@ -54,18 +58,23 @@ class RunningAverage:
 
     def __init__(self, teacher: nn.Module, student: nn.Module, buffers: BufferPolicy) -> None:
         self.teacher, self.student, self.buffers = teacher, student, buffers
-        self._targets: list[torch.Tensor] = list(teacher.parameters())
-        self._sources: list[torch.Tensor] = list(student.parameters())
-        pairs = zip(self._targets, self._sources, strict=True)
-        self._alike = all(mine.dtype == theirs.dtype for mine, theirs in pairs)
+
+    @cached_property
+    def _parameters(self) -> tuple[list[torch.Tensor], list[torch.Tensor], bool]:
+        """Of the teacher and of the student, and whether their values go together as they are."""
+        mine, theirs = list(self.teacher.parameters()), list(self.student.parameters())
+        if any(is_divided(one) != is_divided(other) for one, other in zip(mine, theirs, strict=True)):
+            return [*mine], [*theirs], False
+        alike = all(one.dtype == other.dtype for one, other in zip(mine, theirs, strict=True))
+        return [own_share(one) for one in mine], [own_share(other) for other in theirs], alike
 
     @torch.no_grad()
     def move(self, decay: float) -> None:
         """One step of the average."""
-        sources = self._sources
-        if not self._alike:
-            sources = [theirs.to(mine) for mine, theirs in zip(self._targets, sources, strict=True)]
-        torch._foreach_lerp_(self._targets, sources, 1.0 - decay)
+        targets, sources, alike = self._parameters
+        if not alike:
+            sources = [whole(theirs).to(mine) for mine, theirs in zip(targets, sources, strict=True)]
+        torch._foreach_lerp_(targets, sources, 1.0 - decay)
         if self.buffers == "own":
             return
         for mine, theirs in zip(self.teacher.buffers(), self.student.buffers(), strict=True):

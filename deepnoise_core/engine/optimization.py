@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from deepnoise_core.contracts import OptimizerOptions, Progress, TrainOptions
 from deepnoise_core.engine.schedules import rate_factor
+from deepnoise_core.engine.sharding import divided_as, is_divided
 
 _FUSED = ("cpu", "cuda")
 """Devices on which all of an optimiser's arithmetic is one kernel."""
@@ -24,8 +25,11 @@ def build_optimizer(model: nn.Module, options: OptimizerOptions) -> torch.optim.
     ]
     fused = all(parameter.device.type in _FUSED for parameter in trained)
     if options.name == "sgd":
+        # PyTorch has no fused kernel of this one for tensors that are divided among processes.
+        divided = any(is_divided(parameter) for parameter in trained)
+        kernel = {"foreach": True} if divided else {"fused": fused}
         nesterov = options.momentum > 0
-        return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, nesterov=nesterov, fused=fused)
+        return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, nesterov=nesterov, **kernel)
     cls = torch.optim.AdamW if options.name == "adamw" else torch.optim.Adam
     return cls(groups, lr=options.lr, fused=fused)
 
@@ -65,4 +69,6 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
 
 def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
     # Fused kernels walk through memory, and take a parameter and what is remembered of it in the same order.
-    return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else tensor
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter).copy_(divided_as(tensor, parameter))

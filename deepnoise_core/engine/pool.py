@@ -17,6 +17,7 @@ from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.domain_norm import DomainNorm
 from deepnoise_core.engine.job import TrainingJob
 from deepnoise_core.engine.prediction import predict_rows, site_predictions
+from deepnoise_core.engine.sharding import Sharding
 from deepnoise_core.engine.validation import LabelledPool
 
 
@@ -34,11 +35,13 @@ class PoolPredictor:
     Attributes:
         job: what is trained.
         autocast: makes the context of the job's precision.
+        sharding: makes networks whole.
         norm: with which batch-norm statistics sites are predicted; the running ones where None.
     """
 
     job: TrainingJob
     autocast: Callable[[], AbstractContextManager[None]]
+    sharding: Sharding
     norm: DomainNorm | None = None
 
     def __call__(self, model: nn.Module, tta: TestTimeViews = "none") -> Predictions:
@@ -47,8 +50,8 @@ class PoolPredictor:
         Where treatments are learned beside controls, each well is predicted among its own kind of classes alone.
         """
         job = self.job
-        with self.autocast():
-            outputs = predict_rows(cast(Classifier, model), job.inputs, job.unlabelled, tta=tta, norm=self.norm)
+        with self.autocast(), self.sharding.whole(cast(Classifier, model)) as network:
+            outputs = predict_rows(network, job.inputs, job.unlabelled, tta=tta, norm=self.norm)
         predictions = merge_sites(site_predictions(job.screen, outputs, job.classes))
         return predictions if job.num_treatments is None else kept_apart(predictions, job.num_treatments)
 

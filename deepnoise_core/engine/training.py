@@ -36,6 +36,7 @@ from deepnoise_core.engine.pool import PoolPredictor, pool_of, refresh_record
 from deepnoise_core.engine.processes import is_first, wait_for_all
 from deepnoise_core.engine.published import keep_published, published_weights_of, save_published
 from deepnoise_core.engine.selection import rank, waits_in_vain
+from deepnoise_core.engine.sharding import Sharding, all_divided_as, gathered
 from deepnoise_core.engine.stepping import Stepper
 from deepnoise_core.engine.tally import Tally
 from deepnoise_core.engine.validation import validate
@@ -100,18 +101,22 @@ class _Loop:
         job.strategy.start(self.network, pool_of(job))
         if job.plan.compile:
             compile_for_training(hardware.device, self.network, job.strategy.inference_model())
-        optimizer = build_optimizer(self.network, job.plan.optimizer)
+        self.sharding = Sharding()
+        if job.plan.sharding == "full":
+            self.sharding.divide((self.network, job.strategy.inference_model()), hardware.device, observer)
+        self.optimizer = self.accelerator.prepare(build_optimizer(self.network, job.plan.optimizer))
         with warnings.catch_warnings():
             # accelerate has no other name yet for what PyTorch calls by another one since 2.14.
             warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-            self.student, self.optimizer = self.accelerator.prepare(self.network, optimizer)
+            # What is divided exchanges gradients by itself.
+            self.student = self.accelerator.prepare_model(self.network, evaluation_mode=self.sharding.divides)
         self.step = Stepper(
             self.accelerator, self.student, job.strategy, self.optimizer, job.plan, job.seed, observer
         )
         self.norm = domain_norm(job.inference, job.screen, job.student)
         for note in self.norm.notes if self.norm else ():
             observer.note(note)
-        self.predictor = PoolPredictor(job, self.accelerator.autocast, self.norm)
+        self.predictor = PoolPredictor(job, self.accelerator.autocast, self.sharding, self.norm)
         self.plates = validation_plates(job)
         self.checkpoints = Checkpoints(out / CHECKPOINTS, job.plan.checkpoints)
         self.best: dict[str, float] = {}
@@ -203,9 +208,9 @@ class _Loop:
     def _validated(self) -> dict[str, float]:
         if self.job.validation is None:
             return {}
-        with self.accelerator.autocast():
+        with self.accelerator.autocast(), self.sharding.whole(self._inference_model()) as network:
             return validate(
-                self._inference_model(),
+                network,
                 self.job.inputs,
                 self.job.validation,
                 plates=self.plates,
@@ -218,8 +223,9 @@ class _Loop:
         if self.best and rank(record, by) <= rank(self.best, by):
             return False
         self.best = record
+        tensors = gathered(self._inference_model().state_dict(), kept=is_first())
         if is_first():
-            save_published(self.out / CHECKPOINTS, int(record["step"]), self._inference_model().state_dict())
+            save_published(self.out / CHECKPOINTS, int(record["step"]), tensors)
         return True
 
     def _waits_in_vain(self, progress: Progress) -> bool:
@@ -243,6 +249,7 @@ class _Loop:
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
         require_alike(tensors, parts=("student", "strategy"))
+        tensors = {part: gathered(named, kept=is_first()) for part, named in tensors.items()}
         if is_first():
             kept = self.checkpoints.save(State(progress.step, tensors, record))
             keep_published(self.out / CHECKPOINTS, {int(one["best"]["step"]) for one in kept if one["best"]})
@@ -258,8 +265,9 @@ class _Loop:
 
     def _restore(self, state: State) -> None:
         where = self.out / CHECKPOINTS
-        restore(self.accelerator.unwrap_model(self.student), state.tensors["student"], where)
-        self.job.strategy.load_state_dict(state.tensors["strategy"])
+        student, strategy = self.accelerator.unwrap_model(self.student), self.job.strategy
+        restore(student, all_divided_as(state.tensors["student"], student.state_dict()), where)
+        strategy.load_state_dict(all_divided_as(state.tensors["strategy"], strategy.state_dict()))
         restore_optimizer(self.optimizer, state.tensors["optimizer"])
         if self.accelerator.scaler is not None and state.record["scaler"]:
             self.accelerator.scaler.load_state_dict(state.record["scaler"])

@@ -17,6 +17,7 @@ from deepnoise_core.contracts.plan.schedule import ScheduleOptions
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 MemoryFormat = Literal["auto", "channels_last", "contiguous"]
 Selection = Literal["raw", "group", "loss", "last"]
+Sharding = Literal["none", "full"]
 
 
 class TrainOptions(Options):
@@ -75,6 +76,22 @@ class TrainOptions(Options):
     compile: bool = Field(
         default=False, description="whether torch.compile makes the backbone faster, after a minute or more"
     )
+    sharding: Sharding = Field(
+        "none",
+        description="what several processes hold: the whole network each, or in full sharding a share each of "
+        "weights, gradients, optimizer and published teacher",
+    )
+
+    @model_validator(mode="after")
+    def _sharding_goes_with(self) -> Self:
+        if self.sharding != "none" and self.compile:
+            raise ValueError("compile: a network that is divided cannot be compiled; set it to false, or sharding to none")
+        if self.sharding != "none" and self.precision == "fp16":
+            raise ValueError(
+                "precision: fp16 scales losses by what each process sees, which does not go with sharding: full; set "
+                "it to bf16, or sharding to none"
+            )
+        return self
 
     @model_validator(mode="after")
     def _random_batches_have_one_size(self) -> Self:

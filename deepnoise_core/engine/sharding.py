@@ -1,0 +1,193 @@
+"""Networks divided among the processes of one training: each holds its share of weights, gradients and averages.
+
+By `fully_shard` of PyTorch, after FSDP (Zhao et al. 2023, arXiv 2304.11277) and ZeRO (Rajbhandari et al. 2020,
+arXiv 1910.02054). Batch-norm statistics and other buffers are whole in each process, as ever. A tensor that is
+divided is a `DTensor` of all processes; all of them must call what makes one whole, in the same order.
+"""
+
+from __future__ import annotations
+
+import copy
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeGuard, TypeVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from deepnoise_core.contracts.errors import TrainingError
+from deepnoise_core.engine.observation import Observer
+from deepnoise_core.engine.processes import process_count
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
+
+M = TypeVar("M", bound=nn.Module)
+
+_LARGEST, _SMALLEST = 1 / 8, 1 / 128
+"""Share of a network's weights that is gathered at once, where its blocks allow it; and that is worth a turn."""
+_LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+"""Modules whose members are blocks, which are called as a whole and so can be gathered for their turn alone."""
+_DEVICES = ("cpu", "cuda")
+
+
+class Sharding:
+    """Networks that are divided; none at first.
+
+    A training without any uses this too, and everything gives back what it was given.
+    """
+
+    def __init__(self) -> None:
+        self._outlines: dict[nn.Module, nn.Module] = {}
+
+    @property
+    def divides(self) -> bool:
+        """Whether any network is divided."""
+        return bool(self._outlines)
+
+    def divide(self, networks: Iterable[nn.Module], device: torch.device, observer: Observer) -> None:
+        """Divide networks in place, each once; their parameters are other objects from then on.
+
+        A block of a network is gathered for its turn, forward and backward, and let go after it. One process
+        divides nothing, and says so.
+
+        Args:
+            networks: on the device, and whole in each process, with the same values.
+            device: a CPU or a GPU.
+            observer: is told.
+
+        Raises:
+            TrainingError: nothing can be divided on this device, or a network cannot, or somebody still holds its
+                old parameters, and would read from them what never changes again.
+        """
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.fsdp import fully_shard
+
+        if process_count() == 1:
+            observer.note("train.sharding: full divides nothing, since there is one process (--processes)")
+            return
+        if device.type not in _DEVICES:
+            raise TrainingError(
+                f"train.sharding: networks cannot be divided on {device.type}; set it to none, or use --device cpu"
+            )
+        mesh = init_device_mesh(device.type, (process_count(),))
+        for network in dict.fromkeys(networks):
+            self._outlines[network] = _outline_of(network)
+            before = [(name, weakref.ref(parameter)) for name, parameter in network.named_parameters()]
+            try:
+                for block in [*blocks_of(network), network]:
+                    _lie_in_order(block)
+                    fully_shard(block, mesh=mesh, reshard_after_forward=True)
+            except (ValueError, NotImplementedError, AssertionError) as error:
+                raise TrainingError(
+                    f"train.sharding: this network cannot be divided ({error}); set it to none"
+                ) from error
+            for name, parameter in before:
+                if parameter() is not None:
+                    raise TrainingError(
+                        f"train.sharding: the strategy holds the parameter {name!r} of a network as it was before "
+                        "it was divided, and would not see it change; let it list parameters when it needs them, "
+                        "or set train.sharding to none"
+                    )
+
+    @contextmanager
+    def whole(self, network: M) -> Iterator[M]:
+        """The network with all its weights in this process, for a while, in which they must not be changed.
+
+        It shares its buffers with the divided network, and none of the processes needs the others to run it.
+        """
+        outline = self._outlines.get(network)
+        if outline is None:
+            yield network
+            return
+        empty = dict(outline.named_parameters(remove_duplicate=False))
+        parameters = network.named_parameters(remove_duplicate=False)
+        outline.load_state_dict({name: whole(own) for name, own in parameters}, strict=False, assign=True)
+        try:
+            yield cast(M, outline)
+        finally:
+            outline.load_state_dict(empty, strict=False, assign=True)
+
+
+def blocks_of(network: nn.Module) -> list[nn.Module]:
+    """The blocks of a network that are gathered in turn, those within others first; the rest is no block's.
+
+    A member of a list of modules is one where it holds few enough weights, or has no such members itself.
+    """
+    total = sum(parameter.numel() for parameter in network.parameters())
+    return list(_blocks_within(network, total))
+
+
+def _blocks_within(module: nn.Module, total: int) -> Iterator[nn.Module]:
+    for child in module.children():
+        size = sum(parameter.numel() for parameter in child.parameters())
+        if size < _SMALLEST * total:
+            continue
+        # A list of modules without a `forward` is never called as a whole.
+        member = isinstance(module, _LISTS) and type(child).forward is not nn.Module.forward
+        within = [] if member and size <= _LARGEST * total else list(_blocks_within(child, total))
+        yield from within or ([child] if member else [])
+
+
+def is_divided(tensor: Tensor | None) -> TypeGuard[DTensor]:
+    """Whether this process holds a share of the tensor alone."""
+    # To import the type takes a second, which trainings that divide nothing are spared.
+    return hasattr(tensor, "full_tensor")
+
+
+def own_share(tensor: Tensor) -> Tensor:
+    """What this process holds of a tensor, in the same memory; all of it where it is not divided."""
+    return tensor.detach().to_local() if is_divided(tensor) else tensor
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor with the shares of all processes, without a gradient; itself where it is not divided."""
+    return tensor.detach().full_tensor() if is_divided(tensor) else tensor
+
+
+def gathered(tensors: Mapping[str, Tensor], *, kept: bool) -> dict[str, Tensor]:
+    """Tensors made whole one after another, in the memory of the CPU where they were divided.
+
+    Args:
+        tensors: by name, of the same names in all processes.
+        kept: whether this process wants them; it takes part in any case.
+    """
+    found = {}
+    for name, tensor in tensors.items():
+        one = whole(tensor).cpu() if is_divided(tensor) else tensor
+        if kept:
+            found[name] = one
+    return found
+
+
+def divided_as(tensor: Tensor, pattern: Tensor | None) -> Tensor:
+    """This process's share of a whole tensor, where the pattern is divided and of its shape; else the tensor."""
+    if not is_divided(pattern) or tensor.shape != pattern.shape:
+        return tensor
+    from torch.distributed.tensor import distribute_tensor
+
+    mesh = pattern.device_mesh
+    # Every process has read the same file, so that nothing needs to travel.
+    return distribute_tensor(tensor.to(pattern.device), mesh, pattern.placements, src_data_rank=None)
+
+
+def all_divided_as(tensors: Mapping[str, Tensor], patterns: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As `divided_as`, of tensors by name."""
+    return {name: divided_as(tensor, patterns.get(name)) for name, tensor in tensors.items()}
+
+
+def _outline_of(network: nn.Module) -> nn.Module:
+    """A copy of a network that has no memory of its own: the very buffers, and parameters without values."""
+    known: dict[int, Tensor] = {id(buffer): buffer for buffer in network.buffers()}
+    for parameter in network.parameters():
+        empty = torch.empty_like(parameter, device="meta")
+        known[id(parameter)] = nn.Parameter(empty, requires_grad=parameter.requires_grad)
+    return copy.deepcopy(network, known)
+
+
+def _lie_in_order(module: nn.Module) -> None:
+    """Shares are cut from memory as it comes, which must be that of the shape."""
+    for parameter in module.parameters():
+        if not is_divided(parameter):
+            parameter.data = parameter.data.contiguous()
