@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -59,12 +60,18 @@ def fresh_folder(out: Path, what: str) -> Iterator[Path]:
 
 def replace_file(path: Path, content: bytes | str) -> None:
     """Write a file aside, sync it and rename it over the old one; a crash leaves one of the two."""
-    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """As `replace_file`, of a file that is written piece by piece; after an error the old one is there."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     with plain_disk_errors(path):
         try:
             with aside.open("wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)

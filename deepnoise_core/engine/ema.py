@@ -46,9 +46,9 @@ def decay_at(
 class RunningAverage:
     """Moves a teacher after its student: parameters ← decay · teacher + (1 − decay) · student, in place.
 
-    Parameters are listed once, at the first move: to walk the modules of a network takes about as long as to average
-    its weights. Neither network may be given other parameter objects afterwards. Where both are divided among
-    processes each averages its share; a teacher that is whole is shown each weight of the student in full.
+    Parameters are listed once, at the first move: to walk the modules of a network takes about as long as to
+    average its weights. Neither network may be given other parameter objects afterwards. Where both are divided
+    among processes each averages its share; a teacher that is whole is shown each weight of the student in full.
 
     Args:
         teacher: the average.

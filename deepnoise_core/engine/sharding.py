@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeGuard, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from deepnoise_core.contracts import TrainOptions
 from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.engine.processes import process_count
@@ -33,63 +34,43 @@ _DEVICES = ("cpu", "cuda")
 
 
 class Sharding:
-    """Networks that are divided; none at first.
+    """The networks of a training that are divided, if any; with none, everything gives back what it was given.
 
-    A training without any uses this too, and everything gives back what it was given.
+    A block of a network is gathered for its turn, forward and backward, and let go after it. One process divides
+    nothing, and says so. Networks are divided in place: their parameters are other objects from then on.
+
+    Args:
+        plan: what it says of `sharding`.
+        networks: on the device, and whole in each process, with the same values.
+        device: a CPU or a GPU.
+        observer: is told.
+
+    Raises:
+        TrainingError: nothing can be divided on this device, or a network cannot, or somebody still holds its old
+            parameters, and would read from them what never changes again.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, plan: TrainOptions, networks: Iterable[nn.Module], device: torch.device, observer: Observer
+    ) -> None:
         self._outlines: dict[nn.Module, nn.Module] = {}
-
-    @property
-    def divides(self) -> bool:
-        """Whether any network is divided."""
-        return bool(self._outlines)
-
-    def divide(self, networks: Iterable[nn.Module], device: torch.device, observer: Observer) -> None:
-        """Divide networks in place, each once; their parameters are other objects from then on.
-
-        A block of a network is gathered for its turn, forward and backward, and let go after it. One process
-        divides nothing, and says so.
-
-        Args:
-            networks: on the device, and whole in each process, with the same values.
-            device: a CPU or a GPU.
-            observer: is told.
-
-        Raises:
-            TrainingError: nothing can be divided on this device, or a network cannot, or somebody still holds its
-                old parameters, and would read from them what never changes again.
-        """
-        from torch.distributed.device_mesh import init_device_mesh
-        from torch.distributed.fsdp import fully_shard
-
+        if plan.sharding == "none":
+            return
         if process_count() == 1:
             observer.note("train.sharding: full divides nothing, since there is one process (--processes)")
             return
         if device.type not in _DEVICES:
             raise TrainingError(
-                f"train.sharding: networks cannot be divided on {device.type}; set it to none, or use --device cpu"
+                f"train.sharding: full divides nothing on {device.type}; set it to none, or use --device cpu"
             )
-        mesh = init_device_mesh(device.type, (process_count(),))
         for network in dict.fromkeys(networks):
             self._outlines[network] = _outline_of(network)
-            before = [(name, weakref.ref(parameter)) for name, parameter in network.named_parameters()]
-            try:
-                for block in [*blocks_of(network), network]:
-                    _lie_in_order(block)
-                    fully_shard(block, mesh=mesh, reshard_after_forward=True)
-            except (ValueError, NotImplementedError, AssertionError) as error:
-                raise TrainingError(
-                    f"train.sharding: this network cannot be divided ({error}); set it to none"
-                ) from error
-            for name, parameter in before:
-                if parameter() is not None:
-                    raise TrainingError(
-                        f"train.sharding: the strategy holds the parameter {name!r} of a network as it was before "
-                        "it was divided, and would not see it change; let it list parameters when it needs them, "
-                        "or set train.sharding to none"
-                    )
+            _divide(network, device)
+
+    @property
+    def divides(self) -> bool:
+        """Whether any network is divided."""
+        return bool(self._outlines)
 
     @contextmanager
     def whole(self, network: M) -> Iterator[M]:
@@ -146,21 +127,6 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.detach().full_tensor() if is_divided(tensor) else tensor
 
 
-def gathered(tensors: Mapping[str, Tensor], *, kept: bool) -> dict[str, Tensor]:
-    """Tensors made whole one after another, in the memory of the CPU where they were divided.
-
-    Args:
-        tensors: by name, of the same names in all processes.
-        kept: whether this process wants them; it takes part in any case.
-    """
-    found = {}
-    for name, tensor in tensors.items():
-        one = whole(tensor).cpu() if is_divided(tensor) else tensor
-        if kept:
-            found[name] = one
-    return found
-
-
 def divided_as(tensor: Tensor, pattern: Tensor | None) -> Tensor:
     """This process's share of a whole tensor, where the pattern is divided and of its shape; else the tensor."""
     if not is_divided(pattern) or tensor.shape != pattern.shape:
@@ -175,6 +141,28 @@ def divided_as(tensor: Tensor, pattern: Tensor | None) -> Tensor:
 def all_divided_as(tensors: Mapping[str, Tensor], patterns: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """As `divided_as`, of tensors by name."""
     return {name: divided_as(tensor, patterns.get(name)) for name, tensor in tensors.items()}
+
+
+def _divide(network: nn.Module, device: torch.device) -> None:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    mesh = init_device_mesh(device.type, (process_count(),))
+    before = [(name, weakref.ref(parameter)) for name, parameter in network.named_parameters()]
+    try:
+        for block in [*blocks_of(network), network]:
+            _lie_in_order(block)
+            fully_shard(block, mesh=mesh, reshard_after_forward=True)
+    except (ValueError, NotImplementedError, AssertionError) as error:
+        raise TrainingError(
+            f"train.sharding: this network cannot be divided ({error}); set it to none"
+        ) from error
+    for name, parameter in before:
+        if parameter() is not None:
+            raise TrainingError(
+                f"train.sharding: the strategy holds {name!r} of a network as it was before it was divided, and "
+                "would not see it change; let it list parameters when it needs them, or set train.sharding to none"
+            )
 
 
 def _outline_of(network: nn.Module) -> nn.Module:

@@ -36,11 +36,11 @@ from deepnoise_core.engine.pool import PoolPredictor, pool_of, refresh_record
 from deepnoise_core.engine.processes import is_first, wait_for_all
 from deepnoise_core.engine.published import keep_published, published_weights_of, save_published
 from deepnoise_core.engine.selection import rank, waits_in_vain
-from deepnoise_core.engine.sharding import Sharding, all_divided_as, gathered
+from deepnoise_core.engine.sharding import Sharding, all_divided_as
 from deepnoise_core.engine.stepping import Stepper
 from deepnoise_core.engine.tally import Tally
 from deepnoise_core.engine.validation import validate
-from deepnoise_core.engine.weights import restore
+from deepnoise_core.engine.weights import lend_weights, restore
 
 CHECKPOINTS = "checkpoints"
 _SHOW_EVERY_SECONDS = 0.25
@@ -99,11 +99,10 @@ class _Loop:
             share_batch_norm(job.student, hardware.device)
         self.network = hardware.placed(job.student)
         job.strategy.start(self.network, pool_of(job))
+        networks = (self.network, job.strategy.inference_model())
         if job.plan.compile:
-            compile_for_training(hardware.device, self.network, job.strategy.inference_model())
-        self.sharding = Sharding()
-        if job.plan.sharding == "full":
-            self.sharding.divide((self.network, job.strategy.inference_model()), hardware.device, observer)
+            compile_for_training(hardware.device, *networks)
+        self.sharding = Sharding(job.plan, networks, hardware.device, observer)
         self.optimizer = self.accelerator.prepare(build_optimizer(self.network, job.plan.optimizer))
         with warnings.catch_warnings():
             # accelerate has no other name yet for what PyTorch calls by another one since 2.14.
@@ -223,9 +222,11 @@ class _Loop:
         if self.best and rank(record, by) <= rank(self.best, by):
             return False
         self.best = record
-        tensors = gathered(self._inference_model().state_dict(), kept=is_first())
+        tensors = self._inference_model().state_dict()
         if is_first():
             save_published(self.out / CHECKPOINTS, int(record["step"]), tensors)
+        else:
+            lend_weights(tensors)
         return True
 
     def _waits_in_vain(self, progress: Progress) -> bool:
@@ -249,10 +250,12 @@ class _Loop:
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
         require_alike(tensors, parts=("student", "strategy"))
-        tensors = {part: gathered(named, kept=is_first()) for part, named in tensors.items()}
         if is_first():
             kept = self.checkpoints.save(State(progress.step, tensors, record))
             keep_published(self.out / CHECKPOINTS, {int(one["best"]["step"]) for one in kept if one["best"]})
+        else:
+            for part in tensors.values():
+                lend_weights(part)
         # Nobody ends, and so ends the others, while the first one writes.
         wait_for_all()
 

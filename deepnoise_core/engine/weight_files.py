@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -63,6 +63,17 @@ class Header:
     metadata: Mapping[str, str]
     size: int
     data_size: int
+
+
+def header_of(tensors: Mapping[str, tuple[str, Sequence[int]]]) -> bytes:
+    """The header of a file that holds tensors of these types and shapes, end to end in this order."""
+    entries, stop = {}, 0
+    for name, (dtype, shape) in tensors.items():
+        start, stop = stop, stop + BYTES_OF_TYPE[dtype] * math.prod(shape)
+        entries[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [start, stop]}
+    text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def check_header(path: Path) -> Header:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from deepnoise_core.contracts.errors import ModelError
-from deepnoise_core.data.files import replace_file
+from deepnoise_core.data.files import replacing
 from deepnoise_core.data.names import some_of
-from deepnoise_core.engine.weight_files import BYTES_OF_TYPE, TensorRecord, read_header
+from deepnoise_core.engine.sharding import whole
+from deepnoise_core.engine.weight_files import BYTES_OF_TYPE, TensorRecord, header_of, read_header
 
 _PIECE = 2**20
 _TYPES = {
@@ -35,11 +35,27 @@ _TYPES = {
     "F64": torch.float64,
     "C64": torch.complex64,
 }
+_CODES = {dtype: code for code, dtype in _TYPES.items()}
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors to one safetensors file, aside and renamed."""
-    replace_file(path, save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
+    """Write tensors to one safetensors file, aside and renamed.
+
+    One is written after another, so that of tensors that are divided among processes no two are whole at once.
+    All other processes must call `lend_weights` meanwhile.
+    """
+    order = _order(tensors)
+    with replacing(path) as file:
+        file.write(header_of({name: (_CODES[tensors[name].dtype], tensors[name].shape) for name in order}))
+        for name in order:
+            values = whole(tensors[name]).detach().cpu().contiguous()
+            file.write(values.reshape(-1).view(torch.uint8).numpy().data)
+
+
+def lend_weights(tensors: Mapping[str, Tensor]) -> None:
+    """Take part where another process saves tensors: it is given the shares of those that are divided."""
+    for name in _order(tensors):
+        whole(tensors[name])
 
 
 def load_weights(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
@@ -97,6 +113,11 @@ def adopt_weights(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -
         if _has_nan(tensor):
             raise ModelError(f"{path}: {name!r} holds NaN, which is no number; the network predicts nothing")
     model.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()}, assign=True)
+
+
+def _order(tensors: Mapping[str, Tensor]) -> list[str]:
+    """Larger numbers first, so that each begins at a multiple of its size; in the order of names beside."""
+    return sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
 
 
 def _filled(data: Tensor, file: BinaryIO, start: int, *, hashed: bool) -> str | None:

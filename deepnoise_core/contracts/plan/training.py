@@ -85,11 +85,11 @@ class TrainOptions(Options):
     @model_validator(mode="after")
     def _sharding_goes_with(self) -> Self:
         if self.sharding != "none" and self.compile:
-            raise ValueError("compile: a network that is divided cannot be compiled; set it to false, or sharding to none")
+            raise ValueError("compile: what sharding divides is not compiled; set one of them to its default")
         if self.sharding != "none" and self.precision == "fp16":
             raise ValueError(
-                "precision: fp16 scales losses by what each process sees, which does not go with sharding: full; set "
-                "it to bf16, or sharding to none"
+                "precision: fp16 scales losses by the gradients of a whole network, which sharding divides; take "
+                "bf16, or sharding: none"
             )
         return self
 
