@@ -161,7 +161,7 @@ def _divide(network: nn.Module, device: torch.device) -> None:
         if parameter() is not None:
             raise TrainingError(
                 f"train.sharding: the strategy holds {name!r} of a network as it was before it was divided, and "
-                "would not see it change; let it list parameters when it needs them, or set train.sharding to none"
+                "would not see it change; let it list parameters when it needs them, or set it to none"
             )
 
 
