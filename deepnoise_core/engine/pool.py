@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,7 +17,6 @@ from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.domain_norm import DomainNorm
 from deepnoise_core.engine.job import TrainingJob
 from deepnoise_core.engine.prediction import predict_rows, site_predictions
-from deepnoise_core.engine.sharding import Sharding
 from deepnoise_core.engine.validation import LabelledPool
 
 
@@ -35,14 +34,14 @@ class PoolPredictor:
     Attributes:
         job: what is trained.
         autocast: makes the context of the job's precision.
-        sharding: makes networks whole.
         norm: with which batch-norm statistics sites are predicted; the running ones where None.
+        whole: makes the network whole that is predicted with.
     """
 
     job: TrainingJob
     autocast: Callable[[], AbstractContextManager[None]]
-    sharding: Sharding
     norm: DomainNorm | None = None
+    whole: Callable[[Classifier], AbstractContextManager[Classifier]] = nullcontext
 
     def __call__(self, model: nn.Module, tta: TestTimeViews = "none") -> Predictions:
         """Raw well-level predictions of the pool, without labels.
@@ -50,7 +49,7 @@ class PoolPredictor:
         Where treatments are learned beside controls, each well is predicted among its own kind of classes alone.
         """
         job = self.job
-        with self.autocast(), self.sharding.whole(cast(Classifier, model)) as network:
+        with self.autocast(), self.whole(cast(Classifier, model)) as network:
             outputs = predict_rows(network, job.inputs, job.unlabelled, tta=tta, norm=self.norm)
         predictions = merge_sites(site_predictions(job.screen, outputs, job.classes))
         return predictions if job.num_treatments is None else kept_apart(predictions, job.num_treatments)

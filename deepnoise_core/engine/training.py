@@ -115,7 +115,7 @@ class _Loop:
         self.norm = domain_norm(job.inference, job.screen, job.student)
         for note in self.norm.notes if self.norm else ():
             observer.note(note)
-        self.predictor = PoolPredictor(job, self.accelerator.autocast, self.sharding, self.norm)
+        self.predictor = PoolPredictor(job, self.accelerator.autocast, self.norm, self.sharding.whole)
         self.plates = validation_plates(job)
         self.checkpoints = Checkpoints(out / CHECKPOINTS, job.plan.checkpoints)
         self.best: dict[str, float] = {}

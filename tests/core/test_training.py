@@ -387,6 +387,8 @@ def test_jobs_that_cannot_be_trained_are_refused_before_the_first_step(tmp_path:
     [
         ({"accumulate": 4}, "4 parts of at least 2 images do not fit a batch_size of 6"),
         ({"selection": "last", "early_stopping": 1}, "early_stopping compares epochs"),
+        ({"sharding": "full", "compile": True}, "what sharding divides is not compiled"),
+        ({"sharding": "full", "precision": "fp16"}, "fp16 scales losses by the gradients of a whole network"),
     ],
 )
 def test_plans_that_contradict_themselves_are_refused(plan: dict[str, object], said: str) -> None:

@@ -26,6 +26,9 @@ WITHOUT_BATCH_NORM = (
     "normalizer=robust",
     "train.optimizer.name=sgd",
     "train.optimizer.lr=0.01",
+    "train.accumulate=2",
+    "train.clip_gradient=1",
+    "train.skip_nonfinite=1",
 )
 LONG = ("train.epochs=400", "train.max_steps=400")
 PARTS = ("student", "strategy", "optimizer")
@@ -95,11 +98,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path, deepnoise
     return out
 
 
-@pytest.fixture(scope="module")
-def together(tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path, pair: Starts) -> Path:
-    """The same of two processes; look, but do not touch."""
+@pytest.fixture(scope="module", params=["none", "full"])
+def together(
+    tmp_path_factory: pytest.TempPathFactory, tiny_screen: Path, pair: Starts, request: pytest.FixtureRequest
+) -> Path:
+    """The same of two processes, with networks that are whole in each or divided; look, but do not touch."""
     out = tmp_path_factory.mktemp("together") / "run"
-    codes, told = pair(*words_of(tiny_screen, out, "train.epochs=2", *WITHOUT_BATCH_NORM)).ended()
+    sets = ("train.epochs=2", f"train.sharding={request.param}", *WITHOUT_BATCH_NORM)
+    codes, told = pair(*words_of(tiny_screen, out, *sets)).ended()
     assert codes == [0, 0], told
     assert "kept epoch" in told[0]
     assert told[1] == ""
@@ -146,7 +152,21 @@ def test_another_number_of_processes_goes_on(
     run = halted(together, 3, tmp_path / "run")
     done = deepnoise("train", "--resume", run, "--device", "cpu")
     assert done.returncode == 0, done.stderr
+    divided = "sharding: full" in (run / "recipe.yaml").read_text()
+    assert ("full divides nothing, since there is one process" in done.stderr) == divided
     assert_near(together, run, steps=range(4, STEPS + 1))
+
+
+def test_what_one_process_began_goes_on_divided(
+    alone: Path, tiny_screen: Path, pair: Starts, tmp_path: Path
+) -> None:
+    run = halted(alone, 3, tmp_path / "run")
+    recipe = (run / "recipe.yaml").read_text()
+    assert "sharding: none" in recipe
+    (run / "recipe.yaml").write_text(recipe.replace("sharding: none", "sharding: full"))
+    codes, told = pair("train", "--resume", run, "--device", "cpu").ended()
+    assert codes == [0, 0], told
+    assert_near(alone, run, steps=range(4, STEPS + 1))
 
 
 def test_estimates_that_follow_the_pool_are_of_all_processes(
