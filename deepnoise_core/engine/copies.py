@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from deepnoise_core.contracts.errors import TrainingError
+from deepnoise_core.engine.division import is_divided
 from deepnoise_core.engine.processes import numbers_of_all, process_count
-from deepnoise_core.engine.sharding import is_divided
 
 
 def require_alike(tensors: Mapping[str, Mapping[str, Tensor]], *, parts: Sequence[str]) -> None:

@@ -41,8 +41,7 @@ def joined(device: DeviceName) -> Iterator[None]:
         device: `auto`, `cpu` or `cuda`; each process of a machine takes a GPU of its own.
 
     Raises:
-        InputError: the launcher asks for another way to divide the work than whole copies of the network, or
-            there are fewer GPUs than processes.
+        InputError: the launcher asks for another way to divide the work, or there are fewer GPUs than processes.
         TrainingError: another process ended without a word.
         SystemExit: another process ended, and has said why.
     """
@@ -52,8 +51,9 @@ def joined(device: DeviceName) -> Iterator[None]:
     for variable, name in _OTHER_WAYS.items():
         if os.environ.get(variable, "false").lower() in {"true", "1"}:
             raise InputError(
-                f"{variable} asks for {name}, which deepnoise does not use: each process holds the whole "
-                "network; choose plain data parallelism (MULTI_GPU or MULTI_CPU) in accelerate's configuration"
+                f"{variable} asks for {name} of accelerate, which deepnoise does not use; choose plain data "
+                "parallelism (MULTI_GPU or MULTI_CPU) in accelerate's configuration, and train.sharding: full in "
+                "the recipe where processes are to divide the network"
             )
     backend = "gloo" if device == "cpu" or not torch.cuda.is_available() else _own_gpu()
     _share_cores()

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from deepnoise_core.contracts import OptimizerOptions, Progress, TrainOptions
+from deepnoise_core.engine.division import divided_as, is_divided
 from deepnoise_core.engine.schedules import rate_factor
-from deepnoise_core.engine.sharding import divided_as, is_divided
 
 _FUSED = ("cpu", "cuda")
 """Devices on which all of an optimiser's arithmetic is one kernel."""

@@ -18,6 +18,7 @@ from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.compiling import compile_for_training
 from deepnoise_core.engine.copies import require_alike
 from deepnoise_core.engine.devices import Hardware
+from deepnoise_core.engine.division import Division, all_divided_as
 from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.feeding import Feed
 from deepnoise_core.engine.interruption import Interruption, interruption
@@ -36,7 +37,6 @@ from deepnoise_core.engine.pool import PoolPredictor, pool_of, refresh_record
 from deepnoise_core.engine.processes import is_first, wait_for_all
 from deepnoise_core.engine.published import keep_published, published_weights_of, save_published
 from deepnoise_core.engine.selection import rank, waits_in_vain
-from deepnoise_core.engine.sharding import Sharding, all_divided_as
 from deepnoise_core.engine.stepping import Stepper
 from deepnoise_core.engine.tally import Tally
 from deepnoise_core.engine.validation import validate
@@ -102,20 +102,20 @@ class _Loop:
         networks = (self.network, job.strategy.inference_model())
         if job.plan.compile:
             compile_for_training(hardware.device, *networks)
-        self.sharding = Sharding(job.plan, networks, hardware.device, observer)
+        self.division = Division(job.plan, networks, hardware.device, observer)
         self.optimizer = self.accelerator.prepare(build_optimizer(self.network, job.plan.optimizer))
         with warnings.catch_warnings():
             # accelerate has no other name yet for what PyTorch calls by another one since 2.14.
             warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
             # What is divided exchanges gradients by itself.
-            self.student = self.accelerator.prepare_model(self.network, evaluation_mode=self.sharding.divides)
+            self.student = self.accelerator.prepare_model(self.network, evaluation_mode=self.division.divides)
         self.step = Stepper(
             self.accelerator, self.student, job.strategy, self.optimizer, job.plan, job.seed, observer
         )
         self.norm = domain_norm(job.inference, job.screen, job.student)
         for note in self.norm.notes if self.norm else ():
             observer.note(note)
-        self.predictor = PoolPredictor(job, self.accelerator.autocast, self.norm, self.sharding.whole)
+        self.predictor = PoolPredictor(job, self.accelerator.autocast, self.norm, self.division.whole)
         self.plates = validation_plates(job)
         self.checkpoints = Checkpoints(out / CHECKPOINTS, job.plan.checkpoints)
         self.best: dict[str, float] = {}
@@ -207,7 +207,7 @@ class _Loop:
     def _validated(self) -> dict[str, float]:
         if self.job.validation is None:
             return {}
-        with self.accelerator.autocast(), self.sharding.whole(self._inference_model()) as network:
+        with self.accelerator.autocast(), self.division.whole(self._inference_model()) as network:
             return validate(
                 network,
                 self.job.inputs,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.data.files import replacing
 from deepnoise_core.data.names import some_of
-from deepnoise_core.engine.sharding import whole
+from deepnoise_core.engine.division import whole
 from deepnoise_core.engine.weight_files import BYTES_OF_TYPE, TensorRecord, header_of, read_header
 
 _PIECE = 2**20

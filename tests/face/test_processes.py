@@ -250,7 +250,7 @@ def test_other_ways_to_divide_the_work_are_refused(
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     done = deepnoise("train", "tiny")
     assert done.returncode == 2
-    assert "ACCELERATE_USE_FSDP asks for FSDP, which deepnoise does not use" in done.stderr
+    assert "ACCELERATE_USE_FSDP asks for FSDP of accelerate, which deepnoise does not use" in done.stderr
 
 
 def test_two_processes_predict_the_very_files_of_one(

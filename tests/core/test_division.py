@@ -12,9 +12,9 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 from deepnoise_core.contracts import TrainOptions
 from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.engine.copies import require_alike
+from deepnoise_core.engine.division import Division, blocks_of, divided_as, own_share, whole
 from deepnoise_core.engine.ema import RunningAverage, clone_teacher
 from deepnoise_core.engine.observation import Silent
-from deepnoise_core.engine.sharding import Sharding, blocks_of, divided_as, own_share, whole
 
 CPU = torch.device("cpu")
 FULL = TrainOptions(sharding="full")
@@ -59,9 +59,7 @@ def divided_alone(network: nn.Module) -> nn.Module:
     return network
 
 
-@pytest.mark.parametrize(
-    ("name", "blocks"), [("vit_small_patch16_224", 12), ("densenet121", 54)]
-)
+@pytest.mark.parametrize(("name", "blocks"), [("vit_small_patch16_224", 12), ("densenet121", 54)])
 def test_blocks_of_known_networks_hold_nearly_all_and_none_much(name: str, blocks: int) -> None:
     with torch.device("meta"):
         network = timm.create_model(name, num_classes=0)
@@ -75,7 +73,7 @@ def test_blocks_of_known_networks_hold_nearly_all_and_none_much(name: str, block
 @pytest.mark.usefixtures("_first_of_two")
 def test_each_process_holds_its_rows_and_all_statistics() -> None:
     network, before = Network(), Network()
-    assert Sharding(FULL, [network, network], CPU, Silent()).divides
+    assert Division(FULL, [network, network], CPU, Silent()).divides
     for name, parameter in network.named_parameters():
         rows = before.get_parameter(name)
         assert torch.equal(own_share(parameter), rows[: -(-len(rows) // 2)])
@@ -89,8 +87,8 @@ def test_each_process_holds_its_rows_and_all_statistics() -> None:
 @pytest.mark.usefixtures("_first_of_two")
 def test_a_network_is_whole_for_a_while() -> None:
     network, other = Network(), Network()
-    sharding = Sharding(FULL, [network], CPU, Silent())
-    with sharding.whole(network) as found:
+    division = Division(FULL, [network], CPU, Silent())
+    with division.whole(network) as found:
         assert {name: p.shape for name, p in found.named_parameters()} == {
             name: p.shape for name, p in other.named_parameters()
         }
@@ -99,7 +97,7 @@ def test_a_network_is_whole_for_a_while() -> None:
         with torch.inference_mode():
             found.eval()(torch.zeros(4, 3))
     assert all(p.is_meta for p in found.parameters())
-    with sharding.whole(other) as same:
+    with division.whole(other) as same:
         assert same is other
 
 
@@ -115,9 +113,9 @@ class Told(Silent):
 
 def test_one_process_divides_nothing_and_says_so() -> None:
     told = Told()
-    assert not Sharding(FULL, [Network()], CPU, told).divides
+    assert not Division(FULL, [Network()], CPU, told).divides
     assert told.notes == ["train.sharding: full divides nothing, since there is one process (--processes)"]
-    assert not Sharding(TrainOptions(), [Network()], CPU, told).divides
+    assert not Division(TrainOptions(), [Network()], CPU, told).divides
     assert len(told.notes) == 1
 
 
@@ -126,7 +124,7 @@ def test_parameters_that_somebody_still_holds_are_named() -> None:
     network = Network()
     held = list(network.blocks.parameters())
     with pytest.raises(TrainingError, match=r"the strategy holds 'blocks\.0\.weight' of a network"):
-        Sharding(FULL, [network], CPU, Silent())
+        Division(FULL, [network], CPU, Silent())
     assert held
 
 
@@ -134,10 +132,10 @@ def test_parameters_that_somebody_still_holds_are_named() -> None:
 def test_what_cannot_be_divided_is_refused() -> None:
     network = Network()
     network.scale = nn.Parameter(torch.ones(()))
-    with pytest.raises(TrainingError, match="this network cannot be divided .*scalar.*; set it to none"):
-        Sharding(FULL, [network], CPU, Silent())
+    with pytest.raises(TrainingError, match=r"this network cannot be divided .*scalar.*; set it to none"):
+        Division(FULL, [network], CPU, Silent())
     with pytest.raises(TrainingError, match="full divides nothing on mps; set it to none"):
-        Sharding(FULL, [Network()], torch.device("mps"), Silent())
+        Division(FULL, [Network()], torch.device("mps"), Silent())
 
 
 @pytest.mark.usefixtures("_only_one")

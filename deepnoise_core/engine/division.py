@@ -33,7 +33,7 @@ _LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _DEVICES = ("cpu", "cuda")
 
 
-class Sharding:
+class Division:
     """The networks of a training that are divided, if any; with none, everything gives back what it was given.
 
     A block of a network is gathered for its turn, forward and backward, and let go after it. One process divides
