@@ -25,7 +25,8 @@ from torch.multiprocessing.spawn import start_processes
 from deepnoise_core.contracts import Batch, Pool, Progress, StepBatch, SupervisedBatch, TrainOptions, View
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import Hardware
-from deepnoise_core.engine.division import Division, own_share
+from deepnoise_core.engine.divided_tensors import own_share
+from deepnoise_core.engine.division import Division
 from deepnoise_core.engine.joining import joined
 from deepnoise_core.engine.losses import hard_targets
 from deepnoise_core.engine.observation import Silent

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from deepnoise_core.contracts.errors import TrainingError
-from deepnoise_core.engine.division import is_divided
+from deepnoise_core.engine.divided_tensors import is_divided
 from deepnoise_core.engine.processes import numbers_of_all, process_count
 
 

@@ -1,28 +1,26 @@
 """Networks divided among the processes of one training: each holds its share of weights, gradients and averages.
 
 By `fully_shard` of PyTorch, after FSDP (Zhao et al. 2023, arXiv 2304.11277) and ZeRO (Rajbhandari et al. 2020,
-arXiv 1910.02054). Batch-norm statistics and other buffers are whole in each process, as ever. A tensor that is
-divided is a `DTensor` of all processes; all of them must call what makes one whole, in the same order.
+arXiv 1910.02054). Batch-norm statistics and other buffers are whole in each process, as ever.
 """
 
 from __future__ import annotations
 
 import copy
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeGuard, TypeVar, cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from deepnoise_core.contracts import TrainOptions
 from deepnoise_core.contracts.errors import TrainingError
+from deepnoise_core.engine.copies import require_alike
+from deepnoise_core.engine.divided_tensors import is_divided, whole
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.engine.processes import process_count
-
-if TYPE_CHECKING:
-    from torch.distributed.tensor import DTensor
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -46,8 +44,8 @@ class Division:
         observer: is told.
 
     Raises:
-        TrainingError: nothing can be divided on this device, or a network cannot, or somebody still holds its old
-            parameters, and would read from them what never changes again.
+        TrainingError: nothing can be divided on this device, or a network cannot, or processes begin with unlike
+            ones, or somebody still holds its old parameters, and would read from them what never changes again.
     """
 
     def __init__(
@@ -64,6 +62,8 @@ class Division:
                 f"train.sharding: full divides nothing on {device.type}; set it to none, or use --device cpu"
             )
         for network in dict.fromkeys(networks):
+            # From here on there is one copy, made of what each process has read.
+            require_alike({"network": network.state_dict()}, parts=("network",))
             self._outlines[network] = _outline_of(network)
             _divide(network, device)
 
@@ -109,38 +109,6 @@ def _blocks_within(module: nn.Module, total: int) -> Iterator[nn.Module]:
         member = isinstance(module, _LISTS) and type(child).forward is not nn.Module.forward
         within = [] if member and size <= _LARGEST * total else list(_blocks_within(child, total))
         yield from within or ([child] if member else [])
-
-
-def is_divided(tensor: Tensor | None) -> TypeGuard[DTensor]:
-    """Whether this process holds a share of the tensor alone."""
-    # To import the type takes a second, which trainings that divide nothing are spared.
-    return hasattr(tensor, "full_tensor")
-
-
-def own_share(tensor: Tensor) -> Tensor:
-    """What this process holds of a tensor, in the same memory; all of it where it is not divided."""
-    return tensor.detach().to_local() if is_divided(tensor) else tensor
-
-
-def whole(tensor: Tensor) -> Tensor:
-    """A tensor with the shares of all processes, without a gradient; itself where it is not divided."""
-    return tensor.detach().full_tensor() if is_divided(tensor) else tensor
-
-
-def divided_as(tensor: Tensor, pattern: Tensor | None) -> Tensor:
-    """This process's share of a whole tensor, where the pattern is divided and of its shape; else the tensor."""
-    if not is_divided(pattern) or tensor.shape != pattern.shape:
-        return tensor
-    from torch.distributed.tensor import distribute_tensor
-
-    mesh = pattern.device_mesh
-    # Every process has read the same file, so that nothing needs to travel.
-    return distribute_tensor(tensor.to(pattern.device), mesh, pattern.placements, src_data_rank=None)
-
-
-def all_divided_as(tensors: Mapping[str, Tensor], patterns: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """As `divided_as`, of tensors by name."""
-    return {name: divided_as(tensor, patterns.get(name)) for name, tensor in tensors.items()}
 
 
 def _divide(network: nn.Module, device: torch.device) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import nn
 
-from deepnoise_core.engine.division import is_divided, own_share, whole
+from deepnoise_core.engine.divided_tensors import is_divided, own_share, whole
 
 BufferPolicy = Literal["own", "copy", "average"]
 """What happens to batch-norm statistics: the teacher's own, the student's, or averaged like parameters."""

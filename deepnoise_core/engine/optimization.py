@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from deepnoise_core.contracts import OptimizerOptions, Progress, TrainOptions
-from deepnoise_core.engine.division import divided_as, is_divided
+from deepnoise_core.engine.divided_tensors import divided_as, is_divided
 from deepnoise_core.engine.schedules import rate_factor
 
 _FUSED = ("cpu", "cuda")

@@ -59,7 +59,7 @@ class Stepper:
 
         Raises:
             TrainingError: even the smallest parts do not fit the memory, or a part does not and there are several
-                processes.
+                processes; or the network cannot learn while it is divided.
         """
         # Gradients become their mean over all processes, and it is their sum that is wanted.
         weight = share * process_count()
@@ -67,6 +67,11 @@ class Stepper:
             try:
                 return self._step(batch, progress, weight)
             except (torch.OutOfMemoryError, RuntimeError) as error:
+                if "mixed torch.Tensor and DTensor" in str(error):
+                    raise TrainingError(
+                        "train.sharding: this network reads weights of a layer without calling it, when they are "
+                        "not there; set it to none"
+                    ) from error
                 if not _lacks_memory(error):
                     raise
                 failure = str(error).splitlines()[0]

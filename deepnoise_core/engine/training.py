@@ -18,7 +18,8 @@ from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.compiling import compile_for_training
 from deepnoise_core.engine.copies import require_alike
 from deepnoise_core.engine.devices import Hardware
-from deepnoise_core.engine.division import Division, all_divided_as
+from deepnoise_core.engine.divided_tensors import all_divided_as
+from deepnoise_core.engine.division import Division
 from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.feeding import Feed
 from deepnoise_core.engine.interruption import Interruption, interruption
@@ -99,7 +100,7 @@ class _Loop:
             share_batch_norm(job.student, hardware.device)
         self.network = hardware.placed(job.student)
         job.strategy.start(self.network, pool_of(job))
-        networks = (self.network, job.strategy.inference_model())
+        networks = self.network, job.strategy.inference_model()
         if job.plan.compile:
             compile_for_training(hardware.device, *networks)
         self.division = Division(job.plan, networks, hardware.device, observer)
@@ -107,7 +108,6 @@ class _Loop:
         with warnings.catch_warnings():
             # accelerate has no other name yet for what PyTorch calls by another one since 2.14.
             warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
-            # What is divided exchanges gradients by itself.
             self.student = self.accelerator.prepare_model(self.network, evaluation_mode=self.division.divides)
         self.step = Stepper(
             self.accelerator, self.student, job.strategy, self.optimizer, job.plan, job.seed, observer
@@ -268,8 +268,8 @@ class _Loop:
 
     def _restore(self, state: State) -> None:
         where = self.out / CHECKPOINTS
-        student, strategy = self.accelerator.unwrap_model(self.student), self.job.strategy
-        restore(student, all_divided_as(state.tensors["student"], student.state_dict()), where)
+        restore(self.accelerator.unwrap_model(self.student), state.tensors["student"], where)
+        strategy = self.job.strategy
         strategy.load_state_dict(all_divided_as(state.tensors["strategy"], strategy.state_dict()))
         restore_optimizer(self.optimizer, state.tensors["optimizer"])
         if self.accelerator.scaler is not None and state.record["scaler"]:

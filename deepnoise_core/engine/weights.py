@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.data.files import replacing
 from deepnoise_core.data.names import some_of
-from deepnoise_core.engine.division import whole
+from deepnoise_core.engine.divided_tensors import all_divided_as, whole
 from deepnoise_core.engine.weight_files import BYTES_OF_TYPE, TensorRecord, header_of, read_header
 
 _PIECE = 2**20
@@ -89,7 +89,7 @@ def restore(model: nn.Module, tensors: Mapping[str, Tensor], path: Path | str) -
         ModelError: names or shapes differ; says which.
     """
     try:
-        model.load_state_dict(dict(tensors))
+        model.load_state_dict(all_divided_as(tensors, model.state_dict()))
     except RuntimeError as error:
         raise ModelError(f"{path}: weights do not fit the network of the recipe: {error}") from error
 

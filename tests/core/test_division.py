@@ -12,7 +12,8 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 from deepnoise_core.contracts import TrainOptions
 from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.engine.copies import require_alike
-from deepnoise_core.engine.division import Division, blocks_of, divided_as, own_share, whole
+from deepnoise_core.engine.divided_tensors import divided_as, own_share, whole
+from deepnoise_core.engine.division import Division, blocks_of
 from deepnoise_core.engine.ema import RunningAverage, clone_teacher
 from deepnoise_core.engine.observation import Silent
 
