@@ -22,12 +22,12 @@ def is_divided(tensor: Tensor | None) -> TypeGuard[DTensor]:
 
 def own_share(tensor: Tensor) -> Tensor:
     """What this process holds of a tensor, in the same memory; all of it where it is not divided."""
-    return tensor.detach().to_local() if is_divided(tensor) else tensor
+    return tensor.to_local().detach() if is_divided(tensor) else tensor
 
 
 def whole(tensor: Tensor) -> Tensor:
     """A tensor with the shares of all processes, without a gradient; itself where it is not divided."""
-    return tensor.detach().full_tensor() if is_divided(tensor) else tensor
+    return tensor.full_tensor().detach() if is_divided(tensor) else tensor
 
 
 def divided_as(tensor: Tensor, pattern: Tensor | None) -> Tensor:

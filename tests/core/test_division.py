@@ -47,7 +47,8 @@ def _first_of_two() -> Iterator[None]:
 @pytest.fixture
 def _only_one() -> Iterator[None]:
     """A group of this process alone, in which divided networks hold all of themselves."""
-    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    store = dist.HashStore()  # type: ignore[attr-defined]
+    dist.init_process_group("gloo", store=store, rank=0, world_size=1)
     yield
     dist.destroy_process_group()
 
