@@ -41,7 +41,7 @@ from deepnoise_plugins.supervised.strategy import Supervised
 
 RESULT = Path(__file__).parent / "results" / "sharding.json"
 NETWORKS = ("vit_small_patch16_224", "vit_base_patch16_224")
-CHANNELS, SIDE, CLASSES, SITES, STEPS = 6, 224, 1139, 2, 4
+CHANNELS, SIDE, CLASSES, SITES, STEPS = 6, 224, 1139, 2, 3
 """Sites are those of a process in a step."""
 HARDWARE = Hardware(torch.device("cpu"), "fp32")
 WAYS = ("none", "full")
