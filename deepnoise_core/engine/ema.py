@@ -72,9 +72,11 @@ class RunningAverage:
     def move(self, decay: float) -> None:
         """One step of the average."""
         targets, sources, alike = self._parameters
-        if not alike:
-            sources = [whole(theirs).to(mine) for mine, theirs in zip(targets, sources, strict=True)]
-        torch._foreach_lerp_(targets, sources, 1.0 - decay)
+        if alike:
+            torch._foreach_lerp_(targets, sources, 1.0 - decay)
+        else:
+            for mine, theirs in zip(targets, sources, strict=True):
+                mine.lerp_(whole(theirs).to(mine), 1.0 - decay)
         if self.buffers == "own":
             return
         for mine, theirs in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
