@@ -2,7 +2,7 @@
 
 Texts are damaged by edits that hypothesis draws: pieces are cut, doubled, exchanged, and words that parsers trip
 over are put in; in JSON also whole values are replaced. Whatever is raised but an `InputError`, and a case that
-takes longer than its limit, is a fault, which is printed with what made it.
+takes longer or more memory than its limit, is a fault, which is printed with what made it.
 
 Run `python benchmarks/fuzz.py`; minutes on one core. Writes `benchmarks/results/fuzz.json`.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import resource
 import tempfile
 import time
 import warnings
@@ -41,6 +42,8 @@ RESULT = Path(__file__).parent / "results" / "fuzz.json"
 CASES = 100_000
 LIMIT = 5.0
 """Seconds that one case may take."""
+MEMORY = 8 * 2**30
+"""Bytes that this process may take, so that a text which asks for more raises MemoryError."""
 
 WORDS = (
     *(
@@ -252,6 +255,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULT)
     wanted = parser.parse_args()
     warnings.simplefilter("error")
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory() as name:
         found = list(targets(Path(name)))
         whole = sum(share for _, share in found)

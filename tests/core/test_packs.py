@@ -270,6 +270,7 @@ def test_changed_statistics_are_refused_when_they_are_used(tmp_path: Path) -> No
         ({"codec": "lz4"}, "codec: "),
         ({"shape": [32, 3, 16]}, "shape"),
         ({"shape": [33, 3, 16, 16]}, "33"),
+        ({"shape": [10**30, 3, 16, 16]}, "is not listed"),
         ({"files": {"../../secret": {"bytes": 1, "sha256": ""}}}, "'../../secret' is no file of a pack"),
     ],
 )
