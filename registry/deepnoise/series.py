@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from deepnoise.cards import open_as_it_was, read_card, screen_record
+from deepnoise.cards import open_as_it_was, read_card, require_own_recipe, screen_record, write_card
 from deepnoise.console import percent
 from deepnoise.pixels import with_pixels_read
 from deepnoise.training import Run, finished_run, prepared, resume_run, train_run
@@ -95,7 +94,7 @@ def train_recipe(
         "recipe": recipe.name,
         "recipe_sha256": recipe_hash(recipe),
         "folds": folds,
-        "screen": screen_record(screen),
+        "screen": screen_record(screen, recipe),
     }
     work = _Work(recipe, parts, screen, out, catalogue, device, observer or Silent(), card)
     ready = work.checked()
@@ -132,6 +131,7 @@ def resume(
     recipe, _ = read_recipe(out / "recipe.yaml", catalogue)
     if state_of(out) == "finished":
         raise ModelError(f"{out}: this series is finished; predict with it, or train another")
+    require_own_recipe(card, recipe, out, catalogue)
     opened = open_as_it_was(screen, card["screen"], recipe, catalogue, out)
     parts = parts_for(recipe, opened, card["folds"])
     work = _Work(recipe, parts, opened, out, catalogue, device, observer or Silent(), card)
@@ -273,7 +273,7 @@ class _Work:
             for part in self.parts
         ]
         if is_first():
-            replace_file(self.out / RECORD, json.dumps(self.card, indent=2))
+            write_card(self.out / RECORD, self.card, self.recipe)
 
 
 def _state(folder: Path) -> State:

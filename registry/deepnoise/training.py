@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from deepnoise.cards import CARD, PARTS, card_of, open_as_it_was, read_card
+from deepnoise.cards import CARD, PARTS, card_of, open_as_it_was, read_card, require_own_recipe, write_card
+from deepnoise.circumstances import differences
 from deepnoise.initial import inherited_uses, start_network
 from deepnoise.pace import at_pace
 from deepnoise.pictures.curves import draw_curves
@@ -68,6 +68,7 @@ def train_run(
     observer: Observer | None = None,
     exclude: Path | None = None,
     resume: bool = False,
+    pace: Mapping[str, Any] | None = None,
     series: Path | None = None,
 ) -> Run:
     """Train a recipe without stages, and write a run: recipe, metrics, curves, checkpoints, card, bundle.
@@ -84,6 +85,7 @@ def train_run(
         observer: is told of progress.
         exclude: CSV of sites to leave out, `site_id,reason`; the run keeps a copy.
         resume: continue the run that `out` holds.
+        pace: what the card of a run that is repeated says of precision and memory, so that nothing is probed.
         series: the folder of the series of which this run is a part, if any; it is what a user resumes.
 
     Raises:
@@ -102,7 +104,8 @@ def train_run(
         observer.note("the run stopped before its first checkpoint, so it begins anew")
     initial = () if going_on else start_network(composition, catalogue, observer)
     begun = read_card(out / CARD) if going_on else None
-    hardware, pace = at_pace(job_of(composition, hardware), hardware, begun and begun.get("pace"), observer)
+    known = pace if begun is None else begun.get("pace")
+    hardware, taken = at_pace(job_of(composition, hardware), hardware, known, observer)
     together = f", in {process_count()} processes" if process_count() > 1 else ""
     observer.note(f"training on {hardware}{together}")
     _note_parts(composition, observer)
@@ -113,11 +116,11 @@ def train_run(
         initial = start_network(composition, catalogue)
     for note in initial:
         observer.note(note)
-    if begun is not None:
-        card = card_of(composition, hardware, begun["transductive"]) | {"initial": begun["initial"]}
-    else:
-        card = card_of(composition, hardware, inherited_uses(recipe)) | {"initial": list(initial)}
-    card["pace"] = pace
+    inherited = inherited_uses(recipe) if begun is None else begun["transductive"]
+    card = card_of(composition, hardware, catalogue, job.screen.statistics, inherited)
+    card |= {"initial": list(initial) if begun is None else begun["initial"], "pace": taken}
+    if begun is not None and (changed := differences(begun, card)):
+        observer.note(f"not all is as when the run began: {'; '.join(changed)}")
     if not is_first():
         run_job(job, out, hardware, observer, resume=going_on)
         wait_for_all()
@@ -183,6 +186,7 @@ def resume_run(
     if (out / "bundle").exists():
         raise ModelError(f"{out}: this run is finished; its network is in {out / 'bundle'}")
     recipe, _ = read_recipe(out / "recipe.yaml", catalogue)
+    require_own_recipe(card, recipe, out, catalogue)
     opened = open_as_it_was(screen, card["screen"], recipe, catalogue, out)
     return train_run(recipe, opened, out, catalogue, device=device, observer=observer, resume=True, series=series)
 
@@ -277,7 +281,7 @@ def _start_folder(out: Path, card: Mapping[str, Any], recipe: Recipe, exclusions
     if exclusions:
         write_exclusions(out / EXCLUSIONS, exclusions)
     replace_file(out / "recipe.yaml", recipe_to_yaml(recipe))
-    replace_file(out / CARD, json.dumps(card, indent=2))
+    write_card(out / CARD, card, recipe)
 
 
 def _finish(
@@ -289,11 +293,7 @@ def _finish(
 ) -> Run:
     draw_curves(out / METRICS, out / "curves.png", title=composition.recipe.name)
     card |= {"best_epoch": result.best_epoch, "best": dict(result.record), "steps": result.steps}
-    card |= {
-        "processes": process_count(),
-        "stopped_early": result.stopped_early,
-        "bad_images": dict(result.bad_images),
-    }
+    card |= {"stopped_early": result.stopped_early, "bad_images": dict(result.bad_images)}
     write_bundle(out / "bundle", composition, load_weights(result.weights), card, catalogue)
-    replace_file(out / CARD, json.dumps(card, indent=2))
+    write_card(out / CARD, card, composition.recipe, bundle=out / "bundle")
     return Run(out, out / "bundle", card)

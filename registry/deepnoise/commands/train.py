@@ -31,6 +31,13 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(help="Continue the run or series in this folder instead of starting one.")
     ] = None,
+    repeat: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Train once more what this run, series, bundle or card tells, and compare the weights.",
+        ),
+    ] = None,
     track: Annotated[
         str | None,
         typer.Option(metavar="NAME,…", help="Trackers to tell: tensorboard, wandb, mlflow, trackio; else none."),
@@ -42,13 +49,39 @@ def run(
     """Train a recipe on a screen; writes a run, or a series of runs where it has stages or folds."""
     from deepnoise.launching import must_launch, run_in_processes
     from deepnoise.words import names
+    from deepnoise_core.contracts.errors import InputError
     from deepnoise_core.engine.devices import device_name
     from deepnoise_core.engine.joining import joined
 
     if must_launch(processes):
         raise typer.Exit(run_in_processes(context.obj, processes))
     with joined(device_name(device)):
-        _train(recipe, screen, out, sets or [], folds, device_name(device), exclude, resume, names(track))
+        if repeat is None:
+            _train(recipe, screen, out, sets or [], folds, device_name(device), exclude, resume, names(track))
+            return
+        if recipe or sets or exclude or folds or resume or out is None:
+            raise InputError(
+                "--repeat RUN trains the run's own recipe on its own sites; give --out RUN with it, and no "
+                "RECIPE, --resume, --set, --folds or --exclude"
+            )
+        same = _repeat(repeat, screen, out, device_name(device), names(track))
+    if not same:
+        raise typer.Exit(1)
+
+
+def _repeat(original: str, screen: str | None, out: Path, device: DeviceName, track: tuple[str, ...]) -> bool:
+    from deepnoise.api import installed
+    from deepnoise.console import Terminal
+    from deepnoise.repeating import read_original, repeat
+    from deepnoise.tracking import tracked
+    from deepnoise_core.engine.observation import Silent
+    from deepnoise_core.engine.processes import is_first
+
+    terminal = tracked(Terminal(), track) if is_first() else Silent()
+    catalogue = installed()
+    done = repeat(read_original(original, catalogue), screen, out, catalogue, device=device, observer=terminal)
+    terminal.note(done.verdict)
+    return done.same is not False
 
 
 def _train(
