@@ -44,6 +44,19 @@ def end_by(number: signal.Signals) -> NoReturn:
 
 
 @contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end the block by an exception, as Ctrl-C does, so that nothing half-done is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: end_by(signal.Signals(number)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def interruption() -> Iterator[Interruption]:
     """Hold back the first Ctrl-C or SIGTERM of the block; a second one acts at once.
 

@@ -1,5 +1,7 @@
 """States that are saved while a training goes on, whatever happens to them."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,13 +86,25 @@ def test_a_damaged_state_of_a_later_step_takes_no_place_from_whole_ones(tmp_path
     assert saved_steps(tmp_path) == (9, 8)
 
 
-def test_without_a_whole_state_there_is_nothing_to_go_on_from(tmp_path: Path) -> None:
+def test_without_a_whole_state_there_is_nothing_to_go_on_from(
+    tmp_path: Path, tells_of: Callable[..., None]
+) -> None:
     with pytest.raises(ModelError, match="holds none; train again to another folder"):
         newest_state(tmp_path)
     saved(tmp_path, 7)
     (tmp_path / "step-00000007" / "tally.safetensors").unlink()
-    with pytest.raises(ModelError, match=r"no checkpoint is whole: .*tally\.safetensors"):
+    with pytest.raises(ModelError, match=r"no checkpoint is whole: .*tally\.safetensors") as raised:
         newest_state(tmp_path)
+    tells_of("all of them are", raised.value, 2)
+
+
+def test_a_state_of_another_format_is_not_read(tmp_path: Path, tells_of: Callable[..., None]) -> None:
+    saved(tmp_path, 7)
+    record = tmp_path / "step-00000007" / "state.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "format": 99}))
+    with pytest.raises(ModelError) as raised:
+        newest_state(tmp_path)
+    tells_of("a checkpoint is of another format", raised.value, 2)
 
 
 def test_what_a_crash_leaves_beside_counts_for_nothing(tmp_path: Path) -> None:

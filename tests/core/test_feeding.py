@@ -1,6 +1,7 @@
 """The feed: what a step sees depends on its number alone, and a site that cannot be read is missed by nobody."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,16 @@ def test_a_bad_site_is_not_tried_again() -> None:
 def test_an_error_is_an_error_without_tolerance() -> None:
     with pytest.raises(ImageError, match="is damaged"):
         epoch_of(feed(Damaged(PIXELS, {int(LABELLED[3])})))
+
+
+def test_a_thread_that_fails_to_read_is_heard(tells_of: Callable[..., None]) -> None:
+    class Large(ArrayStore):
+        def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+            raise MemoryError("Unable to allocate 20 GiB")
+
+    with pytest.raises(ImageError, match="Unable to allocate 20 GiB") as raised:
+        epoch_of(feed(TolerantStore(Large(PIXELS))))
+    tells_of("images do not fit the memory of the machine", raised.value, 2)
 
 
 def test_a_batch_with_one_labelled_site_left_is_no_batch() -> None:

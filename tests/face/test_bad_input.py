@@ -127,7 +127,13 @@ IMAGES: list[tuple[str, Callable[[Path], None], str]] = [
 @pytest.mark.parametrize(("damage", "part"), [row[1:] for row in IMAGES], ids=[row[0] for row in IMAGES])
 @pytest.mark.parametrize("normalizer", ["z-score", "none"])
 def test_a_wrong_image_is_named(
-    damage: Callable[[Path], None], part: str, normalizer: str, screen: Path, tmp_path: Path, deepnoise: Run
+    damage: Callable[[Path], None],
+    part: str,
+    normalizer: str,
+    screen: Path,
+    tmp_path: Path,
+    deepnoise: Run,
+    tells_of: Callable[..., None],
 ) -> None:
     path = sorted((screen / "images").rglob("*_w3.png"))[5]
     damage(path)
@@ -135,37 +141,57 @@ def test_a_wrong_image_is_named(
         "train", "tiny", "--screen", screen, "--out", tmp_path / "run", "--set", f"normalizer={normalizer}"
     )
     refused(done, path.name)
+    tells_of("an image cannot be read", done.stderr, 2)
     assert not (tmp_path / "run").exists()
 
 
 def test_nothing_is_overwritten(
-    tiny_run: Path, tiny_screen: Path, tiny_predictions: Path, tmp_path: Path, deepnoise: Run
+    tiny_run: Path,
+    tiny_screen: Path,
+    tiny_predictions: Path,
+    tmp_path: Path,
+    deepnoise: Run,
+    tells_of: Callable[..., None],
 ) -> None:
-    refused(deepnoise("train", "tiny", "--screen", tiny_screen, "--out", tiny_run), "already exists")
+    done = deepnoise("train", "tiny", "--screen", tiny_screen, "--out", tiny_run)
+    tells_of("the folder holds something", done.stderr, done.returncode)
     refused(deepnoise("predict", tiny_run, "--screen", tiny_screen, "--out", tiny_predictions), "already exists")
     refused(deepnoise("simulate", tiny_screen, "--preset", "tiny"), "already exists")
     refused(deepnoise("demo", "--preset", "tiny", "--out", tiny_run), "already exists")
-    refused(deepnoise("train", "--resume", tiny_run), "finished")
+    done = deepnoise("train", "--resume", tiny_run)
+    tells_of("the run is finished", done.stderr, done.returncode)
+    done = deepnoise("train", "--resume", tmp_path)
+    tells_of("the folder is no run", done.stderr, done.returncode)
 
 
 def test_a_full_disk_is_told_before_work_begins(
-    tiny_run: Path, tiny_screen: Path, tmp_path: Path, deepnoise: Run, monkeypatch: pytest.MonkeyPatch
+    tiny_screen: Path,
+    tmp_path: Path,
+    deepnoise: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tells_of: Callable[..., None],
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    refused(deepnoise("train", "tiny", "--screen", tiny_screen, "--out", tmp_path / "run"), "MB free")
+    done = deepnoise("train", "tiny", "--screen", tiny_screen, "--out", tmp_path / "run")
+    tells_of("the disk lacks space from the start", done.stderr, done.returncode)
     refused(deepnoise("simulate", tmp_path / "screen", "--preset", "tiny"), "MB free")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_disk_that_fills_up_leaves_nothing(
-    tiny_screen: Path, tmp_path: Path, deepnoise: Run, monkeypatch: pytest.MonkeyPatch
+    tiny_screen: Path,
+    tmp_path: Path,
+    deepnoise: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    tells_of: Callable[..., None],
 ) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("deepnoise_core.data.files.os.fsync", full)
-    refused(deepnoise("train", "tiny", "--screen", tiny_screen, "--out", tmp_path / "run"), "the disk is full")
+    done = deepnoise("train", "tiny", "--screen", tiny_screen, "--out", tmp_path / "run")
+    tells_of("the disk is full later", done.stderr, done.returncode)
     assert not (tmp_path / "run").exists()
 
 

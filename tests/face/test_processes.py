@@ -178,9 +178,12 @@ def test_estimates_that_follow_the_pool_are_of_all_processes(
     assert codes == [0, 0], told
 
 
-def test_a_fault_is_told_once(tiny_screen: Path, pair: Starts, tmp_path: Path) -> None:
+def test_a_fault_is_told_once(
+    tiny_screen: Path, pair: Starts, tmp_path: Path, tells_of: Callable[..., None]
+) -> None:
     codes, told = pair(*words_of(tiny_screen, tmp_path / "run", "train.batch_size=3")).ended()
     assert codes == [2, 2]
+    tells_of("one process meets an error", told, 2)
     assert "".join(told).count("2 processes need 2 labelled sites each") == 1
     assert not (tmp_path / "run").exists()
 
@@ -206,13 +209,16 @@ def test_a_signal_to_one_process_ends_all_after_the_same_step(
     assert 0 < step < 400
 
 
-def test_where_one_is_killed_the_other_ends(tiny_screen: Path, pair: Starts, tmp_path: Path) -> None:
+def test_where_one_is_killed_the_other_ends(
+    tiny_screen: Path, pair: Starts, tmp_path: Path, tells_of: Callable[..., None]
+) -> None:
     started = pair(*words_of(tiny_screen, tmp_path / "run", *LONG))
     begun(tmp_path / "run")
     os.kill(started.processes[1].pid, signal.SIGKILL)
     codes, told = started.ended()
     assert codes == [2, -signal.SIGKILL]
-    assert "deepnoise: another process ended without a word" in told[0]
+    tells_of("SIGKILL, or no more power", told[1], 128 + signal.SIGKILL)
+    tells_of("one process is killed", told[0], 2)
     assert "continue it with deepnoise train --resume" in told[0]
     assert "Traceback" not in told[0]
 

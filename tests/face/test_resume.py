@@ -17,6 +17,7 @@ from torch import Tensor
 import deepnoise as dn
 from deepnoise.api import installed
 from deepnoise.training import Run, resume_run
+from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.engine.checkpoints import newest_state, saved_steps
 from deepnoise_core.testing.notes import Notes
 
@@ -41,6 +42,7 @@ STRATEGIES = {
 
 
 Whole = Callable[[str], Run]
+Tells = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -109,32 +111,59 @@ def test_a_run_that_stopped_after_any_step_ends_as_if_it_had_not(
     assert_same(halted, whole(strategy).path)
 
 
-def test_a_damaged_state_costs_the_steps_since_the_one_before(pseudo: Run, tmp_path: Path) -> None:
+def test_a_damaged_state_costs_the_steps_since_the_one_before(
+    pseudo: Run, tmp_path: Path, tells_of: Tells
+) -> None:
     halted, notes = stopped_after(5, pseudo, tmp_path / "run"), Notes()
     weights = halted / "checkpoints" / "step-00000005" / "student.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"?")
     resume_run(halted, None, installed(), device="cpu", observer=notes)
-    assert any("is damaged" in note and note.endswith("before it, of step 4") for note in notes.told)
+    (told,) = (note for note in notes.told if "is damaged" in note)
+    tells_of("the newest checkpoint is damaged", told)
+    assert told.endswith("before it, of step 4")
     assert_same(halted, pseudo.path)
 
 
-def test_a_run_that_was_killed_before_its_first_state_begins_anew(pseudo: Run, tmp_path: Path) -> None:
+def test_a_run_that_was_killed_before_its_first_state_begins_anew(
+    pseudo: Run, tmp_path: Path, tells_of: Tells
+) -> None:
     halted, notes = stopped_after(0, pseudo, tmp_path / "run"), Notes()
     resume_run(halted, None, installed(), device="cpu", observer=notes)
-    assert "the run stopped before its first checkpoint, so it begins anew" in notes.told
+    tells_of("the same before the first checkpoint", notes.told)
     assert_same(halted, pseudo.path)
 
 
-def test_a_line_that_a_crash_cut_off_is_written_anew(pseudo: Run, tmp_path: Path) -> None:
-    halted = stopped_after(5, pseudo, tmp_path / "run")
+def test_a_line_that_a_crash_cut_off_is_written_anew_by_another_version(
+    pseudo: Run, tmp_path: Path, tells_of: Tells
+) -> None:
+    halted, notes = stopped_after(5, pseudo, tmp_path / "run"), Notes()
     (halted / "metrics.jsonl").write_text((halted / "metrics.jsonl").read_text()[:-20])
-    resume_run(halted, None, installed(), device="cpu")
+    card = json.loads((halted / "run.json").read_text())
+    card["versions"]["torch"] = "1.13.0"
+    (halted / "run.json").write_text(json.dumps(card))
+    resume_run(halted, None, installed(), device="cpu", observer=notes)
+    (told,) = (note for note in notes.told if "torch 1.13.0 then" in note)
+    tells_of("versions, hardware or pixels are others", told)
     assert_same(halted, pseudo.path)
+
+
+def test_a_run_goes_on_with_no_other_recipe(pseudo: Run, tmp_path: Path, tells_of: Tells) -> None:
+    halted = stopped_after(5, pseudo, tmp_path / "run")
+    recipe = halted / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 5"))
+    with pytest.raises(ModelError, match=r"train\.epochs: 3 then, 5 now") as raised:
+        resume_run(halted, None, installed(), device="cpu")
+    tells_of("`recipe.yaml` was changed", raised.value, 2)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_after_its_step_with_what_goes_on(
-    number: signal.Signals, code: int, tiny_screen: Path, tmp_path: Path, start_command: Callable[..., Any]
+    number: signal.Signals,
+    code: int,
+    tiny_screen: Path,
+    tmp_path: Path,
+    start_command: Callable[..., Any],
+    tells_of: Tells,
 ) -> None:
     sets = ["train.epochs=400", "train.max_steps=400"]
     words = ["--screen", tiny_screen, "--out", tmp_path / "run", "--device", "cpu", "--set", *sets]
@@ -146,7 +175,8 @@ def test_a_signal_ends_a_run_after_its_step_with_what_goes_on(
     os.kill(process.pid, number)
     ended, told = process.wait()
     assert ended == code, told
-    assert f"continue it with deepnoise train --resume {tmp_path / 'run'}" in told
+    tells_of("Ctrl-C, or SIGTERM as schedulers send it", told, code)
+    assert f"--resume {tmp_path / 'run'}" in told
     assert "Traceback" not in told
     (step,) = saved_steps(tmp_path / "run" / "checkpoints")
     assert 0 < step < 400

@@ -1,14 +1,16 @@
 """Sweeps: every combination with every seed, kept, resumed, added to, and refused."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 import deepnoise as dn
@@ -18,6 +20,7 @@ from deepnoise.sweeps.plan import Request, plan_sweep
 from deepnoise.sweeps.record import read_sweep
 from deepnoise_core.contracts import Stage
 from deepnoise_core.contracts.errors import InputError, RecipeError
+from deepnoise_core.engine.checkpoints import saved_steps
 from deepnoise_core.testing.notes import Notes
 from deepnoise_registry.recipes.differences import differing_fields
 from deepnoise_registry.recipes.recipe import recipe_hash
@@ -212,26 +215,86 @@ def test_differences_of_recipes_leave_out_what_follows_from_names() -> None:
     assert set(differing_fields([recipes[0], recipes[2]])) == {"strategy.options.cap"}
 
 
-def test_a_sweep_that_was_killed_leaves_no_process_and_goes_on(tiny_screen: Path, tmp_path: Path) -> None:
-    out, sets = tmp_path / "sweep", ("train.epochs=8", "train.checkpoints.minutes=0", *SHORT[1:])
-    words = ["sweep", "tiny", "--screen", tiny_screen, "--out", out, "--grid", "strategy.name=supervised"]
-    words += ["--jobs", 2, "--device", "cpu", "--set", *sets]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deepnoise", *map(str, words)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    _wait(lambda: any(out.glob("*/metrics.jsonl")))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert {trial.state for trial in read_sweep(out).trials} == {"started"}
-    _wait(lambda: not any(out.glob("*/.lock")))
-    assert not all((out / trial.path / "bundle").is_dir() for trial in read_sweep(out).trials)
-    done = dn.sweep("tiny", tiny_screen, out, grid=["strategy.name=supervised"], sets=sets, device="cpu")
-    assert [trial.state for trial in done.trials] == ["finished"]
+def test_a_sweep_that_is_stopped_leaves_no_process_and_ends_in_the_same_bytes(
+    tiny_screen: Path, tmp_path: Path, start_command: Callable[..., Any], tells_of: Callable[..., None]
+) -> None:
+    sets = ("train.epochs=24", "train.checkpoints.minutes=0", "train.batch_size=8", "strategy=supervised")
+    grid = "train.optimizer.lr=1e-3,1e-2"
+    whole = dn.sweep("tiny", tiny_screen, tmp_path / "whole", grid=[grid], sets=sets, device="cpu").path
+    out = tmp_path / "sweep"
+    words = ["--screen", tiny_screen, "--out", out, "--grid", grid, "--jobs", 2, "--set", *sets]
+    epochs = 0
+    for end in (_ctrl_c, _sigterm_to_the_sweep_alone, _kill_of_the_sweep_alone):
+        process = start_command("sweep", "tiny", *words, "--device", "cpu")
+        _wait(lambda: len(lines := _lines(out)) == 2 and min(lines) > epochs)  # noqa: B023 - used at once
+        workers = psutil.Process(process.pid).children()
+        code = end(process.pid)
+        ended, told = process.wait()
+        assert ended == code, told
+        if code < 0:
+            tells_of("a sweep is killed", told, 128 - code)
+        else:
+            tells_of("Ctrl-C or SIGTERM to a sweep", told, code)
+        assert "Traceback" not in told
+        # Those of a sweep that was killed save their state after it is gone.
+        assert len(psutil.wait_procs(workers, timeout=60 if code < 0 else 0)[0]) == len(workers) == 2
+        assert {trial.state for trial in read_sweep(out).trials} == {"started"}
+        assert all(saved_steps(out / trial.path / "checkpoints") for trial in read_sweep(out).trials)
+        epochs = max(_lines(out))
+    done = dn.sweep("tiny", tiny_screen, out, grid=[grid], sets=sets, device="cpu")
+    assert [trial.state for trial in done.trials] == ["finished", "finished"]
     for trial in done.trials:
-        lines = (out / trial.path / "metrics.jsonl").read_text().splitlines()
-        assert [json.loads(line)["epoch"] for line in lines] == list(range(1, 9))
+        runs = [folder / trial.path for folder in (out, whole)]
+        assert _weights(runs[0]) == _weights(runs[1])
+        assert _metrics(runs[0]) == _metrics(runs[1])
+        assert not list(runs[0].glob("*.partial*"))
+
+
+def test_a_trial_whose_process_is_killed_does_not_stop_the_others(
+    tiny_screen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells_of: Callable[..., None]
+) -> None:
+    dying, notes = tmp_path / "python", Notes()
+    dying.write_text("#!/bin/sh\nkill -KILL $$\n")
+    dying.chmod(0o755)
+    monkeypatch.setattr("deepnoise.sweeps.processes.sys.executable", str(dying))
+    done = dn.sweep(
+        "tiny", tiny_screen, tmp_path / "sweep", grid=[STRATEGIES], jobs=2, device="cpu", observer=notes
+    )
+    assert [trial.state for trial in done.trials] == ["failed", "failed"]
+    told = [note for note in notes.told if note.startswith("failed ")]
+    assert len(told) == 2
+    tells_of("the process of a trial is killed", told[0], 1)
+
+
+def _ctrl_c(sweep: int) -> int:
+    """As a terminal sends it, to all processes of the group."""
+    os.killpg(sweep, signal.SIGINT)
+    return 130
+
+
+def _sigterm_to_the_sweep_alone(sweep: int) -> int:
+    os.kill(sweep, signal.SIGTERM)
+    return 143
+
+
+def _kill_of_the_sweep_alone(sweep: int) -> int:
+    os.kill(sweep, signal.SIGKILL)
+    return -9
+
+
+def _lines(sweep: Path) -> list[int]:
+    """Epochs done, of each trial that has finished one."""
+    return [len(file.read_text().splitlines()) for file in sweep.glob("*/metrics.jsonl")]
+
+
+def _weights(run: Path) -> bytes:
+    return (run / "bundle" / "model.safetensors").read_bytes()
+
+
+def _metrics(run: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    timed = ("seconds", "sites_per_second", "waiting")
+    return [{name: value for name, value in line.items() if name not in timed} for line in lines]
 
 
 def _sets(values: Mapping[str, object]) -> list[str]:
@@ -239,7 +302,7 @@ def _sets(values: Mapping[str, object]) -> list[str]:
 
 
 def _wait(until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 90
+    end = time.monotonic() + 300
     while not until():
         assert time.monotonic() < end
         time.sleep(0.02)

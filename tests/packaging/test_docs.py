@@ -104,6 +104,14 @@ def test_message_about_a_misspelt_field_is_real() -> None:
     assert str(raised.value) == block.strip()
 
 
+def test_each_fault_on_the_page_is_one_that_a_test_runs_into() -> None:
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    asked = re.findall(r'tells_of\("([^"]+)"', tests)
+    rows = re.findall(r"(?m)^\| (.+?) \| .+ \|$", DOCUMENTS["docs/faults.md"])
+    assert sorted(set(asked)) == sorted(set(rows) - {"what happens"})
+    assert len(rows) - rows.count("what happens") == len(set(asked)), "two rows have one name"
+
+
 def test_python_of_the_readme_is_short() -> None:
     (block,) = blocks(README, "python")
     assert len(block.strip().splitlines()) <= 10

@@ -34,6 +34,12 @@ def test_every_folder_of_tests_is_run() -> None:
     assert sorted(PROJECT["tool"]["pytest"]["ini_options"]["testpaths"]) == sorted(folders)
 
 
+def test_no_clock_is_asked_that_somebody_may_set() -> None:
+    asked = re.compile(r"\btime\.time(?:_ns)?\(|\bdatetime\.(?:now|utcnow|today)\(")
+    dating = {file.relative_to(ROOT).as_posix() for file in MODULES if asked.search(file.read_text())}
+    assert dating == {"registry/deepnoise_registry/hub/server/store.py"}, "a Hub tells the date of a commit"
+
+
 def test_modules_are_short() -> None:
     lines = {file.relative_to(ROOT).as_posix(): len(file.read_text().splitlines()) for file in MODULES}
     assert {name: count for name, count in lines.items() if count > LONGEST} == {}

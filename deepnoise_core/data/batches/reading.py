@@ -11,12 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise_core.contracts import ImageStore
+from deepnoise_core.contracts.errors import ImageError
 
 
 def read_ahead(
     store: ImageStore, batches: Iterable[NDArray[np.int64]], depth: int = 2
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[Any]]]:
-    """Yield (rows, pixels) in order while a thread reads the next `depth` batches."""
+    """Yield (rows, pixels) in order while a thread reads the next `depth` batches.
+
+    Raises:
+        ImageError: an image cannot be read, or the pixels of a batch do not fit the memory.
+    """
     waiting: list[tuple[NDArray[np.int64], Future[NDArray[Any]]]] = []
     pending = iter(batches)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead") as reader:
@@ -27,7 +32,17 @@ def read_ahead(
                 if not waiting:
                     return
                 rows, pixels = waiting.pop(0)
-                yield rows, pixels.result()
+                yield rows, _result(rows, pixels)
         finally:
             for _, unread in waiting:
                 unread.cancel()
+
+
+def _result(rows: NDArray[np.int64], pixels: Future[NDArray[Any]]) -> NDArray[Any]:
+    try:
+        return pixels.result()
+    except MemoryError as error:
+        raise ImageError(
+            f"memory was too small to read {len(rows)} sites ahead ({str(error) or 'MemoryError'}); make "
+            "train.batch_size smaller, or let fewer programs run beside"
+        ) from error

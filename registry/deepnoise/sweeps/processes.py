@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -60,8 +60,9 @@ def do_side_by_side(trials: Mapping[str, Trial], jobs: int, logs: Path, ledger: 
             time.sleep(_POLL_SECONDS)
             for job in [job for job in running if job.process.poll() is not None]:
                 running.remove(job)
-                if not told:
-                    _tell(job, ledger)
+                with suppress(BrokenPipeError), job.process:  # which closes its pipes
+                    if not told:
+                        _tell(job, ledger)
         if asked.signal:
             end_by(asked.signal)
 
@@ -80,8 +81,9 @@ def _started(path: str, trial: Trial, slot: int, jobs: int, log: Path) -> _Job:
         )
     # The pipe stays open: its end is how a worker learns that the sweep was killed.
     if process.stdin is not None:
-        process.stdin.write(json.dumps(asdict(trial)) + "\n")
-        process.stdin.flush()
+        with suppress(BrokenPipeError):  # how a process ended that is gone already is told of all alike
+            process.stdin.write(json.dumps(asdict(trial)) + "\n")
+            process.stdin.flush()
     return _Job(path, slot, process, log)
 
 

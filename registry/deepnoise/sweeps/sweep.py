@@ -13,6 +13,7 @@ from deepnoise.sweeps.record import SweepRecord, TrialRecord, start_or_join
 from deepnoise.sweeps.trial import Trial, do_trial
 from deepnoise_core.contracts.errors import DeepnoiseError, InputError
 from deepnoise_core.data.files import plain_disk_errors, sole_writer
+from deepnoise_core.engine.interruption import ended_in_order
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_registry.catalogue import Catalogue
 
@@ -61,7 +62,7 @@ def run_sweep(
     plan = plan_sweep(request, out, catalogue)
     for note in plan.notes:
         observer.note(note)
-    with plain_disk_errors(out):
+    with ended_in_order(), plain_disk_errors(out):
         record = start_or_join(plan.record, plan.base, out)
         with sole_writer(out / ".lock", out, "sweeping there"):
             ledger = Ledger(record, out, observer)

@@ -12,6 +12,7 @@ from deepnoise.api.catalogue import installed
 from deepnoise.console import Terminal
 from deepnoise.sweeps.trial import Trial, do_trial
 from deepnoise_core.contracts.errors import DeepnoiseError
+from deepnoise_core.engine.interruption import ended_in_order
 from deepnoise_registry.recipes.reading import parse_recipe
 from deepnoise_registry.screens import open_screen
 
@@ -23,7 +24,8 @@ def main() -> int:
     try:
         catalogue = installed()
         recipe, _ = parse_recipe(trial.recipe, f"the recipe of {trial.folder}", catalogue)
-        do_trial(trial, open_screen(trial.screen, catalogue, recipe.reader), catalogue, Terminal())
+        with ended_in_order():
+            do_trial(trial, open_screen(trial.screen, catalogue, recipe.reader), catalogue, Terminal())
     except DeepnoiseError as error:
         sys.stdout.write(str(error))
         return 2
