@@ -15,7 +15,7 @@ ifneq ($(shell $(PY) -c 'print("runs")' 2>/dev/null),runs)
 .PHONY: $(READY)
 endif
 
-.PHONY: help demo docs reference test test-hub-versions test-plugins coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment bench-engine bench-plugins bench-survival clean
+.PHONY: help demo docs reference test test-hub-versions test-plugins coverage lint bench bench-data bench-semi bench-parity bench-ladder bench-disentanglement bench-assignment bench-engine bench-peers bench-plugins bench-survival clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -68,6 +68,9 @@ bench-assignment: $(READY) ## plate-balanced assignment on RxRx1's layout: accur
 
 bench-engine: $(READY) ## what the training loop and predict cost beside bare loops, and beside those of others, in minutes
 	$(PY) benchmarks/engine.py
+
+bench-peers: $(READY) ## our steps beside those of timm's train.py and USB on the same network and sites, in minutes
+	$(PY) benchmarks/peers.py
 
 bench-plugins: $(READY) ## how much longer a command takes to start with 50 plugins installed, in a minute
 	$(PY) benchmarks/plugins.py

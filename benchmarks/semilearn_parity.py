@@ -105,7 +105,10 @@ def main() -> None:
         and all(row[f"unsupervised_loss_at_step_{LEARNS_BY}"] > 1e-5 for row in rows),
         "rows": rows,
         "machine": platform.processor() or platform.machine(),
-        "versions": {name: version(name) for name in ("deepnoise", "torch", "numpy")} | {"semilearn": "0.3.2"},
+        "versions": {
+            "semilearn": usb.VERSION,
+            **{name: version(name) for name in ("deepnoise", "torch", "numpy")},
+        },
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
 
@@ -127,7 +130,7 @@ def measured(pair: Pair, seed: int) -> dict[str, Any]:
         epochs=6,
         steps_per_epoch=STEPS // 6,
     )
-    usb_steps = usb.trained(pair.theirs, pair.settings, theirs, batches, lr=LR, ema=EMA)
+    usb_steps = usb.trained(pair.theirs, pair.settings, theirs, batches, steps=STEPS, lr=LR, ema=EMA)
     apart, of_pool = [], []
     for mine, (logged, shadow) in zip(steps, usb_steps, strict=True):
         average = shadow  # of the last step, in the end

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from deepnoise_core.engine.classifier import Classifier
 
-RELEASE = "semilearn==0.3.2"
+VERSION = "0.3.2"
+RELEASE = f"semilearn=={VERSION}"
 """The releases before 0.3.1, and the repository's head, train their mean teacher without consistency."""
 
 HOME = Path(__file__).parents[2] / ".venv-semilearn"
@@ -44,8 +45,9 @@ def trained(
     algorithm: str,
     settings: Mapping[str, Any],
     student: Classifier,
-    batches: list[tuple[Tensor, Tensor, Tensor, Tensor]],
+    batches: Iterable[tuple[Tensor, Tensor, Tensor, Tensor]],
     *,
+    steps: int,
     lr: float,
     ema: float,
 ) -> Iterator[tuple[dict[str, float], dict[str, Tensor]]]:
@@ -56,6 +58,7 @@ def trained(
         settings: those that differ from USB's defaults.
         student: moved in place.
         batches: labelled images, their labels, weak and strong views of the pool, for each step.
+        steps: how many of them there are.
         lr: of the first step.
         ema: decay of the average.
     """
@@ -69,7 +72,7 @@ def trained(
         "amp": False,
         "clip_grad": 0,
         "num_classes": student.num_classes,
-        "num_train_iter": len(batches),
+        "num_train_iter": steps,
         "epoch": 1,
         "lr": lr,
         "ema_m": ema,

@@ -263,6 +263,13 @@ def test_the_cost_of_the_loop_is_that_of_the_benchmark() -> None:
     ]
 
 
+def test_steps_beside_those_of_others_are_those_of_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "peers.json").read_text())["rows"]
+    assert table_between("docs/performance.md", "peers") == [
+        f"| {row['what']} | {row['measured']:,g} | {row['must'].replace('>=', '≥')} |" for row in measured
+    ]
+
+
 def test_the_worth_of_a_second_process_is_that_of_the_benchmark() -> None:
     measured = json.loads((ROOT / "benchmarks" / "results" / "distribution.json").read_text())["sites_per_second"]
     assert table_between("docs/scale.md", "distribution") == [
