@@ -29,6 +29,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 SHORT = ("train.max_steps=2", "train.batch_size=8")
 GRID = ("strategy.name=supervised,mean-teacher", "train.optimizer.lr=1e-3,1e30")
+EPOCHS = 24
 STRATEGIES = "strategy.name=supervised,mean-teacher"
 
 
@@ -218,15 +219,15 @@ def test_differences_of_recipes_leave_out_what_follows_from_names() -> None:
 def test_a_sweep_that_is_stopped_leaves_no_process_and_ends_in_the_same_bytes(
     tiny_screen: Path, tmp_path: Path, start_command: Callable[..., Any], tells_of: Callable[..., None]
 ) -> None:
-    sets = ("train.epochs=24", "train.checkpoints.minutes=0", "train.batch_size=8", "strategy=supervised")
+    sets = (f"train.epochs={EPOCHS}", "train.checkpoints.minutes=0", "train.batch_size=8", "strategy=supervised")
     grid = "train.optimizer.lr=1e-3,1e-2"
     whole = dn.sweep("tiny", tiny_screen, tmp_path / "whole", grid=[grid], sets=sets, device="cpu").path
     out = tmp_path / "sweep"
     words = ["--screen", tiny_screen, "--out", out, "--grid", grid, "--jobs", 2, "--set", *sets]
-    epochs = 0
+    before: dict[str, int] = {}
     for end in (_ctrl_c, _sigterm_to_the_sweep_alone, _kill_of_the_sweep_alone):
         process = start_command("sweep", "tiny", *words, "--device", "cpu")
-        _wait(lambda: len(lines := _lines(out)) == 2 and min(lines) > epochs)  # noqa: B023 - used at once
+        _wait(lambda: _have_advanced(out, before))  # noqa: B023 - used at once
         workers = psutil.Process(process.pid).children()
         code = end(process.pid)
         ended, told = process.wait()
@@ -237,10 +238,10 @@ def test_a_sweep_that_is_stopped_leaves_no_process_and_ends_in_the_same_bytes(
             tells_of("Ctrl-C or SIGTERM to a sweep", told, code)
         assert "Traceback" not in told
         # Those of a sweep that was killed save their state after it is gone.
-        assert len(psutil.wait_procs(workers, timeout=60 if code < 0 else 0)[0]) == len(workers) == 2
-        assert {trial.state for trial in read_sweep(out).trials} == {"started"}
+        assert len(psutil.wait_procs(workers, timeout=60 if code < 0 else 0)[0]) == len(workers) > 0
+        assert "started" in {trial.state for trial in read_sweep(out).trials}
         assert all(saved_steps(out / trial.path / "checkpoints") for trial in read_sweep(out).trials)
-        epochs = max(_lines(out))
+        before = _epochs(out)
     done = dn.sweep("tiny", tiny_screen, out, grid=[grid], sets=sets, device="cpu")
     assert [trial.state for trial in done.trials] == ["finished", "finished"]
     for trial in done.trials:
@@ -282,9 +283,15 @@ def _kill_of_the_sweep_alone(sweep: int) -> int:
     return -9
 
 
-def _lines(sweep: Path) -> list[int]:
+def _have_advanced(sweep: Path, before: Mapping[str, int]) -> bool:
+    """Whether both trials have done more epochs than before, or all of them."""
+    now = _epochs(sweep)
+    return len(now) == 2 and all(done > before.get(name, 0) or done == EPOCHS for name, done in now.items())
+
+
+def _epochs(sweep: Path) -> dict[str, int]:
     """Epochs done, of each trial that has finished one."""
-    return [len(file.read_text().splitlines()) for file in sweep.glob("*/metrics.jsonl")]
+    return {file.parent.name: len(file.read_text().splitlines()) for file in sweep.glob("*/metrics.jsonl")}
 
 
 def _weights(run: Path) -> bytes:
