@@ -1,5 +1,6 @@
 """The feed: what a step sees depends on its number alone, and a site that cannot be read is missed by nobody."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -260,13 +261,20 @@ def test_waiting_is_the_time_that_reading_takes_longer_than_the_work() -> None:
     class Slow(ArrayStore):
         def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
             time.sleep(0.02)
-            return super().read(rows)
+            found = super().read(rows)
+            ready.release()
+            return found
 
-    def share(work: float) -> float:
-        one, started = feed(Slow(PIXELS), batch_size=4), time.perf_counter()
-        for _ in one.rest_of_epoch(Progress(0, 0, 1, one.steps.per_epoch), 10_000):
-            time.sleep(work)
-        return one.waited / (time.perf_counter() - started)
+    def waited(*, works: bool) -> float:
+        one = feed(Slow(PIXELS), batch_size=4)
+        left = one.steps.per_epoch
+        for _ in one.rest_of_epoch(Progress(0, 0, 1, left), 10_000):
+            left -= 1
+            ready.acquire()
+            if works and left:  # until the images of the next step are there
+                ready.acquire()
+                ready.release()
+        return one.waited
 
-    assert share(work=0.0) > 0.5
-    assert share(work=0.06) < 0.3
+    ready = threading.Semaphore(0)
+    assert waited(works=False) > 2 * waited(works=True) > 0.02
