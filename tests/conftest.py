@@ -31,7 +31,8 @@ def shared() -> Callable[[str], Path]:
 
 def faults_on_the_page() -> dict[str, tuple[str, str]]:
     """What happens → message, empty where nothing is said, and exit code, as docs/faults.md tells them."""
-    rows = [line.strip("| ").split(" | ") for line in FAULTS.read_text().splitlines() if line.startswith("| ")]
+    told = FAULTS.read_text().partition("## What was tried at random")[0]
+    rows = [line.strip("| ").split(" | ") for line in told.splitlines() if line.startswith("| ")]
     return {
         what: (said.strip("`") if said.startswith("`") else "", code)
         for what, said, code, _ in rows
