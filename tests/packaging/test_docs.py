@@ -279,6 +279,19 @@ def test_the_worth_of_a_second_process_is_that_of_the_benchmark() -> None:
     ]
 
 
+def test_what_processes_hold_of_a_divided_network_is_that_of_the_benchmark() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "sharding.json").read_text())["networks"]
+    held = {name: [sum(parts.values()) for parts in found["held"].values()] for name, found in measured.items()}
+    assert table_between("docs/scale.md", "sharding") == [
+        f"| {name} | {' | '.join(f'{size / 1e6:,.0f} MB' for size in sizes)} |" for name, sizes in held.items()
+    ]
+    ratio = measured["vit_small_patch16_224"]["time_ratio"]
+    assert f"takes {ratio:.2f} times as long divided" in (ROOT / "docs" / "scale.md").read_text()
+    for one, copies, divided in held.values():
+        assert one == copies
+        assert divided < 0.505 * copies
+
+
 def test_the_cost_of_screens_follows_from_the_rates_of_networks() -> None:
     def time(sites: int, rate: float, gpus: int = 1) -> str:
         hours = sites / rate / 3600 / gpus
