@@ -17,6 +17,7 @@ from deepnoise_core.contracts.predictions import ID_COLUMNS, Predictions
 from deepnoise_core.contracts.screens import SITE_COLUMNS, Screen
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plate_format import well_name
+from deepnoise_core.data.shards import RECORD, scan_embeddings
 from deepnoise_core.data.tables import places_in, read_table
 
 _KEYS = (("site_id",), ("well_id",), ("experiment", "plate", "well"), ("plate", "well"))
@@ -45,7 +46,7 @@ class EmbeddingTable:
 
 
 def read_embeddings(path: Path, features: str | None = None) -> EmbeddingTable:
-    """Embeddings of a CSV or Parquet file, one row a site or well.
+    """Embeddings of a CSV or Parquet file or of a folder of shards, one row a site or well.
 
     Rows are told by `site_id`, `well_id`, or plate and well, with `Metadata_` before the name or not, in any
     spelling of case and underscores. Features are the columns of `features`; where it is None, those named
@@ -53,15 +54,17 @@ def read_embeddings(path: Path, features: str | None = None) -> EmbeddingTable:
     Parquet file may instead hold each embedding in one column of lists.
 
     Args:
-        path: the file.
+        path: the file, or the folder that `deepnoise embed` wrote.
         features: names of the features, with `*` for anything, as in `emb_*`.
 
     Raises:
+        PredictionsError: a folder is none of embeddings, or not complete.
         ScreenError: the file is none of these, has no such columns, or a feature is no finite number. Names the
             line or row.
     """
-    table = read_table(path)
-    places = places_in(path, table.height)
+    shards = path.is_dir()
+    table = scan_embeddings(path).collect() if shards else read_table(path)
+    places = places_in(path / RECORD if shards else path, table.height)
     meanings = {column: _meaning(column) for column in table.columns}
     keys = _keys(table, meanings, path)
     names = _features(table.columns, meanings, features)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import polars as pl
 
 from deepnoise_core.contracts.errors import ScreenError
@@ -46,6 +48,17 @@ def site_table(frame: pl.DataFrame, source: str, places: pl.Series | None = None
     _require_consistent_wells(frame, rows)
     further = [name for name in frame.columns if name not in SITE_COLUMNS]
     return frame.select(*SITE_COLUMNS, *further)
+
+
+def digest_of(sites: pl.DataFrame) -> str:
+    """Hexadecimal SHA-256 of a table as CSV; no more than some rows of it are held as text at a time."""
+    digest = hashlib.sha256()
+    for place, rows in enumerate(sites.iter_slices(_ROWS_AS_TEXT)):
+        digest.update(rows.write_csv(include_header=not place).encode())
+    return digest.hexdigest()
+
+
+_ROWS_AS_TEXT = 100_000
 
 
 class _Rows:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -82,6 +82,14 @@ def split(screen: Screen, options: SplitOptions) -> Split:
 def units_of(screen: Screen, unit: Literal["experiment", "plate"]) -> NDArray[np.str_]:
     """The name of each site's unit, strings [N]; a plate is named EXPERIMENT/PLATE."""
     return screen.sites.select(_unit(unit)).to_series().to_numpy().astype(str)
+
+
+def parts_of(
+    sites: pl.DataFrame, unit: Literal["experiment", "plate"], parts: Mapping[str, Part], otherwise: Part
+) -> pl.Series:
+    """The part of each site of a table by its unit, strings [N]; `otherwise` where the unit has none."""
+    units = sites.select(_unit(unit)).to_series()
+    return units.replace_strict(dict(parts), default=otherwise, return_dtype=pl.Enum(get_args(Part)))
 
 
 def folds_of(units: Iterable[str], cell_types: Mapping[str, str], folds: int) -> tuple[tuple[str, ...], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,23 @@ def merge_sites(predictions: Predictions) -> Predictions:
         stages={},
     )
     return with_raw(merged)
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Predictions of the same classes one after another; all but rows are those of the first part.
+
+    Args:
+        parts: at least one, without facts.
+    """
+    first = parts[0]
+    embeddings = [part.embeddings for part in parts if part.embeddings is not None]
+    return replace(
+        first,
+        ids={name: np.concatenate([part.ids[name] for part in parts]) for name in first.ids},
+        scores=np.concatenate([part.scores for part in parts]),
+        stages={stage: np.concatenate([part.stages[stage] for part in parts]) for stage in first.stages},
+        embeddings=np.concatenate(embeddings) if embeddings else None,
+    )
 
 
 def require_wells(predictions: Predictions, step: str) -> Predictions:

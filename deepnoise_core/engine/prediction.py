@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,9 @@ from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.processes import array_of_all, process_count, process_rank
 from deepnoise_core.engine.tta import turned_copies
 
+BATCH_SIZE = 128
+"""Sites a forward pass."""
+
 
 @dataclass(frozen=True)
 class SiteOutputs:
@@ -39,7 +41,71 @@ class SiteOutputs:
     embeddings: NDArray[np.float32]
 
 
-@torch.inference_mode()
+@dataclass(frozen=True)
+class SiteBatch:
+    """Sites that pass through a network together.
+
+    Attributes:
+        places: where they stand among the rows of their pass, int64 [B].
+        pool: the sites that tell the batch-norm statistics, rows of the screen; None for those of training.
+    """
+
+    places: NDArray[np.int64]
+    pool: NDArray[np.int64] | None
+
+
+@dataclass(frozen=True)
+class SitePass:
+    """One pass of a network over sites, in evaluation mode, batch after batch.
+
+    Attributes:
+        model: left in the mode it was in.
+        inputs: the path of the images.
+        rows: rows of the screen, int64 [n].
+        tta: over which copies of each image logits and embeddings are averaged.
+        norm: with which batch-norm statistics; those of training where None.
+        batch_size: sites a forward pass; changes no result beyond rounding.
+    """
+
+    model: Classifier
+    inputs: Inputs
+    rows: NDArray[np.int64]
+    tta: TestTimeViews = "none"
+    norm: DomainNorm | None = None
+    batch_size: int = BATCH_SIZE
+
+    def batches(self) -> list[SiteBatch]:
+        """All batches, those of the same pool one after another."""
+        return [
+            SiteBatch(places[start : start + self.batch_size], pool)
+            for pool, places in portions_of(self.rows, self.norm)
+            for start in range(0, len(places), self.batch_size)
+        ]
+
+    @torch.inference_mode()
+    def outputs(self, batches: Sequence[SiteBatch]) -> Iterator[SiteOutputs]:
+        """What the network says of each of these batches, without the sites that are left out."""
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with statistics_restored(self.model):
+                for _, group in groupby(batches, key=lambda batch: id(batch.pool)):
+                    alike = list(group)
+                    if self.norm is not None and (pool := alike[0].pool) is not None:
+                        adapt(self.model, self.inputs, pool, most_pixels=self.norm.most_pixels)
+                    images = self.inputs.read_ahead([self.rows[batch.places] for batch in alike])
+                    yield from (self._said(found, pixels) for found, pixels in images)
+        finally:
+            self.model.train(was_training)
+
+    def _said(self, rows: NDArray[np.int64], pixels: NDArray[Any]) -> SiteOutputs:
+        if not len(rows):
+            widths = self.model.num_classes, self.model.num_features
+            return SiteOutputs(rows, *(np.empty((0, width), dtype=np.float32) for width in widths))
+        logits, embeddings = _averaged(self.model, self.inputs.clean(pixels, rows), self.tta)
+        return SiteOutputs(rows, logits.cpu().numpy(), embeddings.cpu().numpy())
+
+
 def predict_rows(
     model: Classifier,
     inputs: Inputs,
@@ -47,10 +113,10 @@ def predict_rows(
     *,
     tta: TestTimeViews = "none",
     norm: DomainNorm | None = None,
-    batch_size: int = 128,
+    batch_size: int = BATCH_SIZE,
     on_batch: Callable[[int], None] | None = None,
 ) -> SiteOutputs:
-    """Logits and embeddings of these rows, in evaluation mode.
+    """Logits and embeddings of these rows, in evaluation mode, all in memory.
 
     Several processes predict a share each and all get the whole. Batches are those of a process alone, and so is
     every bit of the result.
@@ -62,46 +128,23 @@ def predict_rows(
         tta: over which copies of each image logits and embeddings are averaged.
         norm: with which batch-norm statistics; those of training where None.
         batch_size: sites a forward pass; changes no result beyond rounding.
-        on_batch: called with the number of sites of each finished batch, of all processes.
+        on_batch: called with the number of sites of each batch that this process has finished.
     """
-    was_training = model.training
-    model.eval()
     logits = np.empty((len(rows), model.num_classes), dtype=np.float32)
     embeddings = np.empty((len(rows), model.num_features), dtype=np.float32)
     read = np.zeros(len(rows), dtype=bool)
-    with statistics_restored(model):
-        for sites, chunks in _own_chunks(portions_of(rows, norm), batch_size):
-            if norm is not None and sites is not None:
-                adapt(model, inputs, sites, most_pixels=norm.most_pixels)
-            images = inputs.read_ahead([rows[chunk] for chunk in chunks])
-            for chunk, (found, pixels) in zip(chunks, images, strict=True):
-                if not len(found):
-                    continue
-                scores, features = _averaged(model, inputs.clean(pixels, found), tta)
-                at = chunk[np.isin(rows[chunk], found)]
-                read[at], logits[at], embeddings[at] = True, scores.cpu().numpy(), features.cpu().numpy()
-                if on_batch:
-                    on_batch(len(found))
-    model.train(was_training)
+    one_pass = SitePass(model, inputs, rows, tta, norm, batch_size)
+    batches = one_pass.batches()
+    own = batches[share_of(len(batches), process_rank(), process_count())]
+    for batch, found in zip(own, one_pass.outputs(own), strict=True):
+        at = batch.places[np.isin(rows[batch.places], found.rows)]
+        read[at], logits[at], embeddings[at] = True, found.logits, found.embeddings
+        if on_batch:
+            on_batch(len(found.rows))
     if process_count() > 1:
         tell_all(inputs.store)
         read, logits, embeddings = (_of_all(values, read) for values in (read, logits, embeddings))
     return SiteOutputs(rows[read], logits[read], embeddings[read])
-
-
-def _own_chunks(
-    portions: list[tuple[NDArray[np.int64] | None, NDArray[np.int64]]], batch_size: int
-) -> list[tuple[NDArray[np.int64] | None, list[NDArray[np.int64]]]]:
-    """The sites that tell statistics, and the batches of this process that are predicted with them."""
-    batches = [
-        (number, places[start : start + batch_size])
-        for number, (_, places) in enumerate(portions)
-        for start in range(0, len(places), batch_size)
-    ]
-    own = batches[share_of(len(batches), process_rank(), process_count())]
-    return [
-        (portions[number][0], [batch for _, batch in group]) for number, group in groupby(own, key=itemgetter(0))
-    ]
 
 
 def _of_all(values: NDArray[Any], own: NDArray[np.bool_]) -> NDArray[Any]:

@@ -7,7 +7,8 @@ call these functions in the same order. Tensors travel as they are and texts as 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,22 @@ def own_seed(seed: int, *parts: int | str) -> int:
 def wait_for_all() -> None:
     """Go on when all processes have come here."""
     numbers_of_all(0)
+
+
+def meeting_point() -> Callable[[], None]:
+    """A function that goes on when all processes have called it, however long the slowest takes.
+
+    For work of unlike lengths, after which `wait_for_all` would take a process that is long in coming for lost.
+    """
+    if process_count() == 1:
+        return lambda: None
+    group = dist.new_group(backend="gloo", timeout=timedelta(days=365))
+    assert isinstance(group, dist.ProcessGroup)  # noqa: S101 - of which this process is one
+
+    def meet() -> None:
+        dist.barrier(group)
+
+    return meet
 
 
 def numbers_of_all(*numbers: int) -> NDArray[np.int64]:

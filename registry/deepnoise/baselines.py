@@ -16,6 +16,7 @@ from deepnoise_core.data.embeddings import EmbeddingTable, embedded, read_embedd
 from deepnoise_core.data.files import refuse_taken, sha256_of
 from deepnoise_core.data.names import did_you_mean, some_of
 from deepnoise_core.data.prediction_table import write_predictions
+from deepnoise_core.data.shards import RECORD
 from deepnoise_core.data.splits import Split, units_of
 from deepnoise_core.data.targets import Target, encode_target
 from deepnoise_core.data.treatments import may_be_treated
@@ -55,7 +56,7 @@ def write_baseline(
     of controls, which are never scored. Plates are assumed to follow what the others show alone.
 
     Args:
-        embeddings: table of embeddings, see `read_embeddings`.
+        embeddings: table or folder of embeddings, see `read_embeddings`.
         metadata: the screen that they are of, or a table of its sites or wells; images are not needed.
         out: folder to write.
         options: how.
@@ -78,7 +79,7 @@ def write_baseline(
     provenance = {
         "model": f"prototypes of {embeddings.name}",
         "embeddings": str(embeddings.resolve()),
-        "embeddings_sha256": sha256_of(embeddings),
+        "embeddings_sha256": sha256_of(embeddings / RECORD if embeddings.is_dir() else embeddings),
         "features": len(table.features),
         "steps": [one.model_dump(mode="json") for one in options.steps],
         "scale": SCALE,

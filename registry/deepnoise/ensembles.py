@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,13 @@ from deepnoise.pixels import with_pixels_read
 from deepnoise.preparation import whole_experiments
 from deepnoise.pulling import lasting_reference, model_folder
 from deepnoise.series import RECORD, member_folders
+from deepnoise.site_outputs import Seeing, Sites
 from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.data.names import natural_key, some_of
 from deepnoise_core.data.targets import codes_among
 from deepnoise_core.data.temperature import fit_temperature
-from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_registry.catalogue import Catalogue
@@ -89,29 +90,19 @@ class Ensemble:
             PredictionsError: no well is of the part and covered, or none can be read.
             ImageError: a site cannot be read, or with `skip` too many of them.
         """
-        predictions, _ = self.predict_readable(
-            screen, part=part, device=device, bad_images=bad_images, tta=tta, unit=unit, observer=observer
-        )
+        how = Seeing(device, bad_images, tta, observer or Silent())
+        predictions, _ = self.see(screen, part, unit, how)()
         return predictions
 
-    def predict_readable(
-        self,
-        screen: Screen,
-        *,
-        part: PartName = "all",
-        device: DeviceName = "auto",
-        bad_images: BadImages | None = None,
-        tta: TestTimeViews | None = None,
-        unit: Unit = "well",
-        observer: Observer | None = None,
-    ) -> tuple[Predictions, Screen]:
-        """As `predict`, and the experiments that were read: sites that cannot be are among their dropped ones."""
+    def see(
+        self, screen: Screen, part: PartName, unit: Unit, how: Seeing
+    ) -> Callable[[], tuple[Predictions, Screen]]:
+        """As `Model.see`; each member keeps what it sees in a folder of its own."""
         if unit == "site":
             raise ModelError(
                 f"an ensemble of {len(self.members)} predicts wells, no single sites; predict with one member, "
                 f"as {self.members[0].bundle.path}"
             )
-        observer = observer or Silent()
         parts = self.parts(screen)
         chosen = (parts == part) | (part == "all")
         covered = np.stack([member.covers(screen) & chosen for member in self.members])
@@ -120,24 +111,27 @@ class Ensemble:
             raise nothing_to_predict(screen, part, parts)
         needed = whole_experiments(screen, wanted)
         screen, parts, wanted = screen.take(needed), parts[needed], wanted[needed]
-        data = self.recipe.data.model_copy(update={"bad_images": bad_images or self.recipe.data.bad_images})
-        screen = with_pixels_read(screen, (), data, observer)
-        voices: list[Predictions | None] = []
+        data = self.recipe.data.model_copy(update={"bad_images": how.bad_images or self.recipe.data.bad_images})
+        screen = with_pixels_read(screen, (), data, how.observer)
+        heard: list[Callable[[], Predictions] | None] = []
         unread: dict[str, str] = {}
         for number, (member, own) in enumerate(zip(self.members, covered[:, needed], strict=True), start=1):
+            heard.append(None)
             if not own.any():
-                voices.append(None)
                 continue
-            observer.note(f"member {number} of {len(self.members)}: {member.bundle.manifest.name}")
-            sites, seen = member.predict_sites(
-                screen, own, device=device, bad_images=bad_images, tta=tta, observer=observer
-            )
-            voices.append(merge_sites(member.among_scored(sites)))
-            unread |= {one.site_id: one.reason for one in seen.dropped}
-        rows = {site: row for row, site in enumerate(screen.column("site_id"))}
-        left = screen.drop({rows[site]: reason for site, reason in unread.items() if site in rows})
-        mean = self._calibrated(self._mean(screen, parts, wanted, voices), screen, parts)
-        return self.members[0].processed(mean, left), left
+            how.observer.note(f"member {number} of {len(self.members)}: {member.bundle.manifest.name}")
+            sites = member.sites(screen, own, how.of_member(number))
+            unread |= {one.site_id: one.reason for one in sites.readable.dropped}
+            heard[-1] = _voice(member, sites, kept=how.keep is not None)
+
+        def finish() -> tuple[Predictions, Screen]:
+            rows = {site: row for row, site in enumerate(screen.column("site_id"))}
+            left = screen.drop({rows[site]: reason for site, reason in unread.items() if site in rows})
+            voices = [wells and wells() for wells in heard]
+            mean = self._calibrated(self._mean(screen, parts, wanted, voices), screen, parts)
+            return self.members[0].processed(mean, left), left
+
+        return finish
 
     def embed(self, screen: Screen, *, device: DeviceName = "auto") -> NDArray[np.float32]:
         """Refused: the features of different networks have nothing in common, so there is no mean of them.
@@ -230,6 +224,11 @@ class Ensemble:
                 of = f", of cell type {' and '.join(alone)} alone" if alone else ""
                 notes.append(f"{name} predicts {heard:,} of the {wells:,} wells{of}")
         return notes
+
+
+def _voice(member: Model, sites: Sites, *, kept: bool) -> Callable[[], Predictions]:
+    # What is in memory is merged at once, so that it is not there for all members.
+    return partial(member.wells_of, sites) if kept else partial(lambda made: made, member.wells_of(sites))
 
 
 def load_models(

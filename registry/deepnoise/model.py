@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from deepnoise.preparation import Prepared, prepare
 from deepnoise.pulling import model_folder
-from deepnoise_core.contracts import Predictions, Screen
+from deepnoise.site_outputs import Seeing, Sites, asked_of, kept_sites, seen_sites
+from deepnoise_core.contracts import Kind, Predictions, Screen
 from deepnoise_core.contracts.errors import ModelError, PredictionsError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.data.files import sha256_of
-from deepnoise_core.data.names import some_of
 from deepnoise_core.data.plates import with_plates
-from deepnoise_core.data.splits import units_of
+from deepnoise_core.data.splits import Part, parts_of
 from deepnoise_core.data.targets import is_of_cell_type, used_sites
 from deepnoise_core.data.treatments import among_treatments, are_treatments_scored
 from deepnoise_core.data.wells import merge_sites, with_raw
-from deepnoise_core.engine.devices import DeviceName
+from deepnoise_core.engine.devices import DeviceName, pick_hardware
 from deepnoise_core.engine.observation import Observer, Silent
-from deepnoise_core.engine.prediction import predict_rows, site_predictions
 from deepnoise_registry.bundles import MANIFEST, Bundle, read_bundle
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import compose_postprocessors
@@ -32,6 +33,10 @@ from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
 
 PartName = Literal["all", "train", "validation", "test"]
 Unit = Literal["well", "site"]
+
+_LEARNED: tuple[Part, ...] = ("train", "validation")
+_SITE_MEAN = "plates/site-mean"
+"""The step by which each well is made of its own sites."""
 
 
 @dataclass(frozen=True)
@@ -89,78 +94,64 @@ class Model:
                 can be read.
             ImageError: a site cannot be read, or with `skip` too many of them.
         """
-        predictions, _ = self.predict_readable(
-            screen, part=part, device=device, bad_images=bad_images, tta=tta, unit=unit, observer=observer
-        )
+        how = Seeing(device, bad_images, tta, observer or Silent())
+        predictions, _ = self.see(screen, part, unit, how)()
         return predictions
 
-    def predict_readable(
-        self,
-        screen: Screen,
-        *,
-        part: PartName = "all",
-        device: DeviceName = "auto",
-        bad_images: BadImages | None = None,
-        tta: TestTimeViews | None = None,
-        unit: Unit = "well",
-        observer: Observer | None = None,
-    ) -> tuple[Predictions, Screen]:
-        """As `predict`, and the experiments that were read: sites that cannot be are among their dropped ones."""
+    def see(
+        self, screen: Screen, part: PartName, unit: Unit, how: Seeing
+    ) -> Callable[[], tuple[Predictions, Screen]]:
+        """Let the network see all sites now; what is made of them, as of `predict`, when the result is called.
+
+        It gives the experiments that were read too: sites that cannot be are among their dropped ones. Of several
+        processes that keep what they see in shards, one alone needs to call it.
+        """
+        sites = self.sites(screen, self.wanted(screen, part), how)
+
+        def finish() -> tuple[Predictions, Screen]:
+            if len(sites.bad) and np.isin(sites.rows, list(sites.bad)).all():
+                raise PredictionsError(
+                    f"{screen.source}: no site of a {part} well can be read; put the images back"
+                )
+            return self._processed(sites, unit), sites.readable
+
+        return finish
+
+    def wanted(self, screen: Screen, part: PartName) -> NDArray[np.bool_]:
+        """The sites of a part that the model predicts, bool [N].
+
+        Raises:
+            PredictionsError: there are none.
+        """
         parts = self.parts(screen)
-        wanted = self.covers(screen) & ((parts == part) | (part == "all"))
+        wanted: NDArray[np.bool_] = self.covers(screen) & ((parts == part) | (part == "all"))
         if not wanted.any():
             raise nothing_to_predict(screen, part, parts)
-        sites, seen = self.predict_sites(
-            screen, wanted, device=device, bad_images=bad_images, tta=tta, observer=observer
-        )
-        if not len(sites):
-            raise PredictionsError(f"{screen.source}: no site of a {part} well can be read; put the images back")
-        known = dict(zip(screen.column("site_id"), parts, strict=True))
-        sites = replace(sites, ids={**sites.ids, "part": np.array([known[one] for one in sites.ids["site_id"]])})
-        if unit == "site":
-            return with_raw(sites), seen
-        sites = replace(self.among_scored(sites), temperature=self.bundle.manifest.temperature)
-        return self.processed(sites, seen), seen
+        return wanted
 
-    def predict_sites(
-        self,
-        screen: Screen,
-        wanted: NDArray[np.bool_],
-        *,
-        device: DeviceName = "auto",
-        bad_images: BadImages | None = None,
-        tta: TestTimeViews | None = None,
-        observer: Observer | None = None,
-    ) -> tuple[Predictions, Screen]:
-        """Predict single sites among all classes that were learned, before any post-processor.
+    def sites(self, screen: Screen, wanted: NDArray[np.bool_], how: Seeing) -> Sites:
+        """What the network says of single sites, among all classes that were learned.
 
         Args:
             screen: N sites; its channels must be the model's.
             wanted: the sites to predict, bool [N], at least one.
-            device: `auto`, `cpu`, `cuda` or `mps`.
-            bad_images: as of `predict`.
-            tta: as of `predict`.
-            observer: is told of progress.
-
-        Returns:
-            The sites that could be read, and the experiments of the wanted sites without those that could not.
+            how: device, policies, and where what is seen is kept.
         """
-        observer = observer or Silent()
-        ready = self.prepared(screen, wanted, device=device, bad_images=bad_images, observer=observer)
-        with observer.task("predicting", len(ready.rows)) as advance, ready.hardware.autocast():
-            outputs = predict_rows(
-                ready.network,
-                ready.inputs,
-                ready.rows,
-                tta=tta or self.recipe.inference.tta,
-                norm=ready.norm,
-                on_batch=advance,
-            )
-        screen, manifest = ready.screen, self.bundle.manifest
-        uses = tuple(dict.fromkeys((*manifest.training["transductive"], *ready.transductive)))
-        sites = site_predictions(screen, outputs, manifest.classes, transductive=uses)
-        notes = (*ready.notes, *_unread(screen, ready.rows, outputs.rows))
-        return replace(sites, notes=notes), screen.drop(ready.inputs.bad)
+        manifest, tta = self.bundle.manifest, how.tta or self.recipe.inference.tta
+        if how.keep:
+            hardware = pick_hardware(how.device, self.recipe.train.precision)
+            known = self.provenance()
+            asked = {name: str(known[f"{name}_sha256"]) for name in ("model", "weights", "recipe")} | {
+                "tta": tta,
+                "bad_images": how.bad_images or self.recipe.data.bad_images,
+                "device": f"{hardware.device.type}, {hardware.way}",
+            }
+            about = {"screen": screen.source, "reader": screen.reader, "classes": list(manifest.classes)}
+            how.keep.begin({**asked, **asked_of(screen, wanted)}, {**known, **about})
+        ready = self.prepared(screen, wanted, device=how.device, bad_images=how.bad_images, observer=how.observer)
+        if how.keep:
+            return kept_sites(ready, manifest, tta, how.observer, keep=how.keep, part=self._parts)
+        return seen_sites(ready, manifest, tta, how.observer)
 
     def prepared(
         self,
@@ -200,9 +191,8 @@ class Model:
 
     def parts(self, screen: Screen) -> NDArray[np.str_]:
         """The part of each site by the units that the model was trained with; unseen units are `test`; [N]."""
-        split = self.bundle.manifest.training["split"]
-        known = {name: part for part in ("train", "validation") for name in split[part]}
-        return np.array([known.get(name, "test") for name in units_of(screen, split["unit"])])
+        names: NDArray[np.str_] = np.array(get_args(Part))[self._parts(screen.sites).to_physical()]
+        return names
 
     def processed(self, predictions: Predictions, screen: Screen) -> Predictions:
         """Predictions of a screen as the post-processors of the recipe leave them, one row a well."""
@@ -210,6 +200,10 @@ class Model:
         for process in compose_postprocessors(self.recipe, self.catalogue):
             predictions = process(predictions, design)
         return merge_sites(predictions)
+
+    def wells_of(self, sites: Sites) -> Predictions:
+        """One row a well, among the classes that are scored: the mean of its sites' logits and embeddings."""
+        return sites.predictions(lambda some: merge_sites(self.among_scored(some)))
 
     def provenance(self) -> dict[str, object]:
         """Which model this is, in JSON types."""
@@ -226,6 +220,25 @@ class Model:
             "trained_transductively_on": bundle.manifest.training["transductive"],
         }
 
+    def _parts(self, sites: pl.DataFrame) -> pl.Series:
+        split = self.bundle.manifest.training["split"]
+        known: dict[str, Part] = {name: part for part in _LEARNED for name in split[part]}
+        return parts_of(sites, split["unit"], known, "test")
+
+    def _processed(self, sites: Sites, unit: Unit) -> Predictions:
+        """What the recipe makes of sites; all are held at once only where a step works on sites."""
+        if unit == "site":
+            return with_raw(self._with_parts(sites.predictions()))
+        steps = self.recipe.postprocessors
+        folds = not steps or self.catalogue.find(Kind.POSTPROCESSOR, steps[0].name).qualified_name == _SITE_MEAN
+        found = self.wells_of(sites) if folds else self.among_scored(sites.predictions())
+        found = replace(self._with_parts(found), temperature=self.bundle.manifest.temperature)
+        return self.processed(found, sites.readable)
+
+    def _with_parts(self, found: Predictions) -> Predictions:
+        units = pl.DataFrame({name: found.ids[name].tolist() for name in ("experiment", "plate")})
+        return replace(found, ids={**found.ids, "part": np.array(self._parts(units).to_list())})
+
 
 def nothing_to_predict(screen: Screen, part: PartName, parts: NDArray[np.str_]) -> PredictionsError:
     """The error where a screen has no well of a part that its models cover."""
@@ -233,21 +246,6 @@ def nothing_to_predict(screen: Screen, part: PartName, parts: NDArray[np.str_]) 
         f"{screen.source}: no {part} well to predict; the screen's parts are {', '.join(np.unique(parts))}, its "
         f"cell types {', '.join(np.unique(screen.column('cell_type').astype(str)))}"
     )
-
-
-def _unread(screen: Screen, wanted: NDArray[np.int64], read: NDArray[np.int64]) -> list[str]:
-    """Notes on the sites that were left out, and on the wells of which no site was left."""
-    missing = np.setdiff1d(wanted, read)
-    if not len(missing):
-        return []
-    sites, wells = screen.column("site_id")[missing], screen.column("well_id")
-    lost = sorted(set(wells[missing]) - set(wells[read]))
-    notes = [f"left out {len(sites)} sites that cannot be read: {some_of(sites)}"]
-    if lost:
-        notes.append(
-            f"{len(lost)} wells are not predicted, since none of their sites can be read: {some_of(lost)}"
-        )
-    return notes
 
 
 def load_model(path: str | Path, catalogue: Catalogue, reference: str = "") -> Model:

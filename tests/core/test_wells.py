@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from deepnoise_core.contracts import Predictions, Stage
 from deepnoise_core.contracts.errors import PredictionsError
-from deepnoise_core.data.wells import merge_sites, require_wells
+from deepnoise_core.data.wells import joined, merge_sites, require_wells
 
 
 def sites_of(wells: list[str], classes: int = 3, seed: int = 0) -> Predictions:
@@ -79,3 +80,29 @@ def test_one_well_id_on_two_plates_is_named() -> None:
     sites.ids["plate"][1] = "2"
     with pytest.raises(PredictionsError, match="well_id 1_B02: its sites name more than one plate, 1 and 2"):
         merge_sites(sites)
+
+
+@given(
+    st.lists(st.integers(1, 30), min_size=1, max_size=6),
+    st.data(),
+    st.integers(0, 99),
+    st.sampled_from([1, 3, 8]),
+)
+def test_wells_of_portions_are_those_of_the_whole_bit_for_bit(
+    sizes: list[int], data: st.DataObject, seed: int, classes: int
+) -> None:
+    """Sums of many sites are taken in pairs, which must not depend on what stands before them."""
+    wells = [f"{number}_B02" for number, size in enumerate(sizes) for _ in range(size)]
+    sites = sites_of(wells, classes=classes, seed=seed)
+    ends = np.cumsum(sizes)
+    cuts = data.draw(st.lists(st.sampled_from(ends.tolist()), unique=True).map(sorted))
+    bounds = [0, *[cut for cut in cuts if cut < ends[-1]], int(ends[-1])]
+    parts = [merge_sites(sites.take(np.arange(start, end))) for start, end in pairwise(bounds)]
+    whole, found = merge_sites(sites), joined(parts)
+    assert found.ids["well_id"].tolist() == whole.ids["well_id"].tolist()
+    np.testing.assert_array_equal(found.scores, whole.scores)
+    assert found.embeddings is not None
+    assert whole.embeddings is not None
+    np.testing.assert_array_equal(found.embeddings, whole.embeddings)
+    np.testing.assert_array_equal(found.stages[Stage.RAW], whole.stages[Stage.RAW])
+    assert (found.transductive, found.notes) == (whole.transductive, whole.notes)

@@ -23,6 +23,7 @@ NEEDED = (
 NEEDED_TO = {
     "train": ("accelerate", "deepnoise.series", "deepnoise.training", "timm"),
     "sweep": ("accelerate", "deepnoise.sweeps.sweep", "timm"),
+    "embed": ("deepnoise.embedding", "timm"),
     "predict": ("deepnoise.ensembles", "deepnoise.prediction", "timm"),
 }
 """More that some commands need, imported when the first of them is started."""

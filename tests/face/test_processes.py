@@ -271,3 +271,27 @@ def test_two_processes_predict_the_very_files_of_one(
     ]
     assert files[0].keys() == files[1].keys()
     assert [str(name) for name, data in files[0].items() if data != files[1][name]] == []
+
+
+def test_two_processes_embed_the_very_files_of_one(
+    tiny_run: Path, tiny_screen: Path, deepnoise: Callable[..., Done], pair: Starts, tmp_path: Path
+) -> None:
+    def words(name: str) -> list[object]:
+        words = ["embed", tiny_run, "--screen", tiny_screen, "--out", tmp_path / name, "--device", "cpu"]
+        return [*words, "--shard-sites", 10, "--part", "test"]
+
+    one = deepnoise(*words("one"))
+    assert one.returncode == 0, one.stderr
+    (tmp_path / "two" / "shards").mkdir(parents=True)
+    for name in ("embeddings.json", "shards/shard-00001.parquet"):
+        shutil.copyfile(tmp_path / "one" / name, tmp_path / "two" / name)
+    codes, told = pair(*words("two")).ended()
+    assert codes == [0, 0], told
+    shards = list((tmp_path / "one" / "shards").iterdir())
+    assert told[0].count("is missing or damaged, and made again") == len(shards) - 1
+    assert told[1] == ""
+    files = [
+        {path.relative_to(out): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        for out in (tmp_path / "one", tmp_path / "two")
+    ]
+    assert files[0] == files[1]

@@ -23,6 +23,7 @@ from deepnoise.ensembles import Ensemble, load_models
 from deepnoise.model import Model, load_model
 from deepnoise.series import Series, member_folders, resume
 from deepnoise.simulation import simulated_screen, write_simulated
+from deepnoise.site_outputs import Seeing
 from deepnoise.training import Run, train_run
 from deepnoise_core.contracts import ImageFiles, Predictions, Screen
 from deepnoise_core.contracts.errors import ImageError, InputError, ModelError, OutputError, PredictionsError
@@ -312,7 +313,7 @@ def test_wells_that_no_member_can_read_are_told(series: Series, folder: Path, tm
     for site in np.flatnonzero(opened.column("well_id") == well):
         opened.store.file(int(site), 0).write_bytes(b"no image")
     both = dn.ensemble([series.path / "fold-0/pretrain", series.path / "fold-1/pretrain"])
-    predictions, seen = both.predict_readable(opened, part="test", bad_images="skip", device="cpu")
+    predictions, seen = both.see(opened, "test", "well", Seeing("cpu", "skip"))()
     assert len(predictions) == 11
     assert well not in predictions.ids["well_id"]
     assert len(seen.dropped) == 1

@@ -15,6 +15,7 @@ from deepnoise_core.contracts.errors import OutputError
 from deepnoise_core.data.files import plain_disk_errors, replace_file, sha256_of, sole_writer
 from deepnoise_core.data.packs.manifest import MANIFEST, Manifest, parse_manifest
 from deepnoise_core.data.packs.options import PackOptions
+from deepnoise_core.data.sites import digest_of
 
 _PLAN = "plan.json"
 
@@ -116,7 +117,7 @@ def open_journal(out: Path, screen: Screen, options: PackOptions) -> Iterator[Jo
 
 def _plan(screen: Screen, options: PackOptions) -> dict[str, Any]:
     return {
-        "sites": hashlib.sha256(screen.sites.write_csv().encode()).hexdigest(),
+        "sites": digest_of(screen.sites),
         "channels": list(screen.channels),
         "shape": list(screen.store.shape),
         "dtype": str(screen.store.dtype),

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from deepnoise.api.catalogue import components, installed
-from deepnoise.api.models import ensemble, export, load, sweep, train, verify
+from deepnoise.api.models import embed, ensemble, export, load, sweep, train, verify
 from deepnoise.api.recipes import compose, load_recipe
 from deepnoise.api.reports import report
-from deepnoise.api.results import baseline, compare, disentangle, evaluate, submit, write_profiles
+from deepnoise.api.results import (
+    baseline,
+    compare,
+    disentangle,
+    evaluate,
+    scan_embeddings,
+    submit,
+    write_profiles,
+)
 from deepnoise.api.screens import open_screen, pack, simulate
 from deepnoise_core.data.plates import assign_plates
 
@@ -17,6 +25,7 @@ __all__ = [
     "components",
     "compose",
     "disentangle",
+    "embed",
     "ensemble",
     "evaluate",
     "export",
@@ -26,6 +35,7 @@ __all__ = [
     "open_screen",
     "pack",
     "report",
+    "scan_embeddings",
     "simulate",
     "submit",
     "sweep",

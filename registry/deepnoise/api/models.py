@@ -14,12 +14,15 @@ from deepnoise_core.contracts.errors import InputError
 from deepnoise_registry.recipes.recipe import Recipe
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from deepnoise.ensembles import Ensemble
     from deepnoise.exporting import Exported, Pixels, ProgramFormat
     from deepnoise.model import Model, PartName
     from deepnoise.series import Series
     from deepnoise.sweeps.sweep import Sweep
     from deepnoise.training import Run
+    from deepnoise_core.contracts.plan import BadImages, TestTimeViews
     from deepnoise_core.engine.devices import DeviceName
     from deepnoise_core.engine.observation import Observer
     from deepnoise_registry.verification import Verification
@@ -112,6 +115,56 @@ def sweep(
         track=tuple(track),
     )
     return run_sweep(request, Path(out), installed(), jobs=jobs, observer=observer)
+
+
+def embed(
+    model: str | Path,
+    screen: Screen | str | Path,
+    out: str | Path,
+    *,
+    part: PartName = "all",
+    device: DeviceName = "auto",
+    bad_images: BadImages | None = None,
+    tta: TestTimeViews | None = None,
+    logits: bool = False,
+    shard_sites: int = 4096,
+    observer: Observer | None = None,
+) -> pl.LazyFrame:
+    """Write the embeddings of all sites in shards, and give them as `scan_embeddings` does.
+
+    Goes on where the same call began the folder. Memory does not grow with the number of sites, but for the
+    screen's table.
+
+    Args:
+        model: as of `load`, but no series.
+        screen: open, or the path of one.
+        out: folder to write, or to go on with.
+        part: wells whose sites are embedded: `all`, `train`, `validation` or `test`.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        bad_images: `error` or `skip`; as the model's recipe says where None.
+        tta: `none`, `flips` or `dihedral`; as the model's recipe says where None.
+        logits: whether logits of all classes stand beside.
+        shard_sites: sites of a shard at most; a shard is one Parquet file.
+        observer: is told of progress.
+    """
+    from deepnoise.embedding import embed_folder
+    from deepnoise_core.data.shards import scan_embeddings
+    from deepnoise_core.engine.observation import Silent
+
+    opened = screen if isinstance(screen, Screen) else open_screen(screen)
+    embed_folder(
+        load(model),
+        opened,
+        Path(out),
+        part=part,
+        device=device,
+        bad_images=bad_images,
+        tta=tta,
+        logits=logits,
+        shard_sites=shard_sites,
+        observer=observer or Silent(),
+    )
+    return scan_embeddings(Path(out))
 
 
 def load(path: str | Path) -> Model | Ensemble:

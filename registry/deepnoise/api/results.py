@@ -168,7 +168,7 @@ def baseline(
     """Score precomputed embeddings by the class means of all other experiments, and write them as predictions.
 
     Args:
-        embeddings: CSV or Parquet table, a row a site or well.
+        embeddings: CSV or Parquet table, a row a site or well, or a folder of `embed`.
         metadata: their screen, or a table of its sites or wells; images are not needed.
         out: folder to write, which must not exist yet.
         target: column whose values are the classes.
@@ -182,6 +182,21 @@ def baseline(
     catalogue = installed()
     options = BaselineOptions(target, leave_out, features, filled_steps(steps, catalogue))
     return write_baseline(Path(embeddings), Path(metadata), Path(out), options, catalogue)
+
+
+def scan_embeddings(folder: str | Path) -> pl.LazyFrame:
+    """The embeddings of a folder that `embed` completed, a row a site; only what is asked of them is read.
+
+    Args:
+        folder: where they are.
+
+    Returns:
+        `Metadata_site_id` and its kin, and float32 columns `Image_DeepNoise_0001` and on; `Logit_0001` and on, in
+        the order of the classes in `embeddings.json`, where logits were asked for.
+    """
+    from deepnoise_core.data.shards import scan_embeddings as scan
+
+    return scan(Path(folder))
 
 
 def write_profiles(

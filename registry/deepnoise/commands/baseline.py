@@ -13,7 +13,9 @@ EXAMPLE = "Example: deepnoise baseline embeddings.csv --metadata rxrx1/metadata.
 
 
 def run(
-    embeddings: Annotated[Path, typer.Argument(help="CSV or Parquet table of embeddings, a row a site or well.")],
+    embeddings: Annotated[
+        Path, typer.Argument(help="CSV or Parquet table, a row a site or well; or a folder of deepnoise embed.")
+    ],
     metadata: Annotated[
         Path,
         typer.Option(metavar="PATH", help="Their screen, or a table of its sites or wells; without images too."),

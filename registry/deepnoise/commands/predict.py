@@ -100,7 +100,7 @@ def _predict(
         unit=unit,
         observer=terminal,
     )
-    for note in predictions.notes:
-        terminal.note(note)
-    rows = f"{len(predictions):,} {unit}s"
-    terminal.note(f"{rows} in {out}; next: deepnoise evaluate {out}")
+    if predictions is not None:
+        for note in predictions.notes:
+            terminal.note(note)
+        terminal.note(f"{len(predictions):,} {unit}s in {out}; next: deepnoise evaluate {out}")

@@ -1,0 +1,96 @@
+"""`deepnoise embed`: what a network sees in every site of a screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from deepnoise_core.engine.devices import DeviceName
+
+EXAMPLE = "Example: deepnoise embed runs/first --screen screens/demo --out embeddings"
+
+
+def run(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Folder of a run or bundle, or hf-hub:org/name[@rev].")
+    ],
+    screen: Annotated[str, typer.Option(metavar="PATH", help="Folder of plates, or the URL of a pack.")],
+    out: Annotated[Path, typer.Option(help="Folder to write, or to go on with where the same command began it.")],
+    part: Annotated[
+        str, typer.Option(help="Wells whose sites are embedded: all, train, validation, or test.")
+    ] = "all",
+    tta: Annotated[
+        str | None,
+        typer.Option(help="Copies of each image: none, flips or dihedral; as the model's recipe says otherwise."),
+    ] = None,
+    logits: Annotated[bool, typer.Option("--logits", help="Logits of all classes too.")] = False,
+    shard_sites: Annotated[
+        int, typer.Option(help="Sites of a shard at most; a shard is one Parquet file.")
+    ] = 4096,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    exclude: Annotated[Path | None, typer.Option(help="CSV of sites to leave out: site_id,reason.")] = None,
+    bad_images: Annotated[
+        str | None,
+        typer.Option(help="error, or skip to go on without sites that cannot be read; else as in training."),
+    ] = None,
+    processes: Annotated[int, typer.Option(help="Processes of this machine that write some shards each.")] = 1,
+) -> None:
+    """Write embeddings of all sites in shards; what was killed goes on when repeated."""
+    from deepnoise.launching import must_launch, run_in_processes
+    from deepnoise_core.engine.devices import device_name
+    from deepnoise_core.engine.joining import joined
+
+    if must_launch(processes):
+        raise typer.Exit(run_in_processes(context.obj, processes))
+    named = device_name(device)
+    with joined(named):
+        _embed(model, screen, out, part, tta, named, exclude, bad_images, logits=logits, shard_sites=shard_sites)
+
+
+def _embed(
+    model: str,
+    screen: str,
+    out: Path,
+    part: str,
+    tta: str | None,
+    device: DeviceName,
+    exclude: Path | None,
+    bad_images: str | None,
+    *,
+    logits: bool,
+    shard_sites: int,
+) -> None:
+    from deepnoise.api import installed
+    from deepnoise.console import Terminal
+    from deepnoise.embedding import embed_folder
+    from deepnoise.ensembles import load_models
+    from deepnoise.words import bad_images_policy, part_name, test_time_views
+    from deepnoise_core.data.exclusions import read_exclusions, without_excluded
+    from deepnoise_core.engine.observation import Silent
+    from deepnoise_core.engine.processes import is_first
+    from deepnoise_registry.screens import open_screen
+
+    terminal, catalogue = Terminal() if is_first() else Silent(), installed()
+    loaded = load_models([model], catalogue, None, terminal)
+    opened = open_screen(screen, catalogue, loaded.recipe.reader)
+    if exclude is not None:
+        opened = without_excluded(opened, read_exclusions(exclude), str(exclude))
+    record = embed_folder(
+        loaded,
+        opened,
+        out,
+        part=part_name(part),
+        device=device,
+        bad_images=bad_images_policy(bad_images),
+        tta=test_time_views(tta),
+        logits=logits,
+        shard_sites=shard_sites,
+        observer=terminal,
+    )
+    if record is not None:
+        sites = sum(shard.sites for shard in record.shards)
+        terminal.note(f"{sites:,} sites in {len(record.shards):,} shards in {out}, which is complete")
