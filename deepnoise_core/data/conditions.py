@@ -30,13 +30,13 @@ def encode_conditions(
     """
     if not conditions:
         return None
-    cell_types = screen.column("cell_type").astype(str)
-    unknown = sorted({*cell_types[needed].tolist()} - {*conditions}, key=natural_key)
+    cell_types = screen.sites["cell_type"]
+    unknown = sorted({*map(str, cell_types.filter(needed).unique())} - {*conditions}, key=natural_key)
     if unknown:
         raise ScreenError(
             f"{screen.source}: data.condition: there are sites of cell type {some_of(unknown)}, but the network "
             f"is told of {some_of(conditions)}, those of its training wells; leave the other sites out, or train "
             "with data.condition: null"
         )
-    hot: NDArray[np.float32] = (cell_types[:, None] == np.array(conditions)).astype(np.float32)
-    return hot
+    hot = [cell_types.eq_missing(name).to_numpy() for name in conditions]
+    return np.stack(hot, axis=1).astype(np.float32)

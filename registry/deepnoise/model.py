@@ -123,10 +123,11 @@ class Model:
         Raises:
             PredictionsError: there are none.
         """
-        parts = self.parts(screen)
-        wanted: NDArray[np.bool_] = self.covers(screen) & ((parts == part) | (part == "all"))
+        wanted = self.covers(screen)
+        if part != "all":
+            wanted &= (self._parts(screen.sites) == part).to_numpy()
         if not wanted.any():
-            raise nothing_to_predict(screen, part, parts)
+            raise nothing_to_predict(screen, part, self.parts(screen))
         return wanted
 
     def sites(self, screen: Screen, wanted: NDArray[np.bool_], how: Seeing) -> Sites:

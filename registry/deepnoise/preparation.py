@@ -83,8 +83,10 @@ def prepare(
     options = recipe.data.model_copy(update={"bad_images": bad_images or recipe.data.bad_images})
     hardware = pick_hardware(device, recipe.train.precision)
     needed = whole_experiments(screen, wanted)
-    screen, rows = screen.take(needed), np.flatnonzero(wanted[needed])
-    conditions = encode_conditions(screen, bundle.manifest.conditions, wanted[needed])
+    if len(needed) < len(screen):  # A table of millions of sites is not copied without need.
+        screen, wanted = screen.take(needed), wanted[needed]
+    rows = np.flatnonzero(wanted)
+    conditions = encode_conditions(screen, bundle.manifest.conditions, wanted)
     observer.note(f"predicting {len(rows):,} sites on {hardware}")
     normalizer: Normalizer = build(catalogue, Kind.NORMALIZER, recipe.normalizer)
     screen, inputs = fitted_inputs(screen, normalizer, options, hardware.device, observer)
@@ -104,8 +106,8 @@ def prepare(
 
 def whole_experiments(screen: Screen, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Rows of the experiments that hold the wanted sites, ascending; normalizers see no less than those."""
-    experiments = screen.column("experiment").astype(str)
-    return np.flatnonzero(np.isin(experiments, np.unique(experiments[wanted])))
+    experiments = screen.sites["experiment"]
+    return np.flatnonzero(experiments.is_in(experiments.filter(wanted).unique().implode()).to_numpy())
 
 
 def matched_channels(bundle: Bundle, screen: Screen) -> tuple[Screen, tuple[str, ...]]:

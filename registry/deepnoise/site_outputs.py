@@ -192,9 +192,9 @@ def kept_sites(
 
 def asked_of(screen: Screen, wanted: NDArray[np.bool_]) -> dict[str, str | int | bool | list[str]]:
     """What of a screen decides the outputs of its sites, as far as no pixel is read."""
-    needed = whole_experiments(screen, wanted)
+    needed, table = whole_experiments(screen, wanted), screen.sites.select(SITE_COLUMNS)
     return {
-        "screen": digest_of(screen.sites[needed].select(SITE_COLUMNS)),
+        "screen": digest_of(table if len(needed) == len(screen) else table[needed]),
         "sites": hashlib.sha256(np.flatnonzero(wanted[needed]).astype("<i8").tobytes()).hexdigest(),
     }
 

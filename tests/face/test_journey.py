@@ -58,7 +58,7 @@ def test_predictions_have_one_row_a_well(tiny_predictions: Path, tiny_screen: Pa
     }
 
 
-def test_predictions_that_stop_before_their_pictures_leave_nothing(
+def test_predictions_that_stop_before_their_pictures_leave_no_folder_and_go_on(
     tiny_run: Path, tiny_screen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*arguments: object) -> None:
@@ -68,7 +68,10 @@ def test_predictions_that_stop_before_their_pictures_leave_nothing(
     model, screen = dn.load(tiny_run), dn.open_screen(tiny_screen)
     with pytest.raises(KeyboardInterrupt):
         predict_folder(model, screen, tmp_path / "out", part="test", device="cpu", observer=Silent())
-    assert not list(tmp_path.iterdir())
+    assert [file.name for file in tmp_path.iterdir()] == ["out.partial"]
+    monkeypatch.setattr("deepnoise.prediction.draw_plate_maps", lambda predictions, out: None)
+    predict_folder(model, screen, tmp_path / "out", part="test", device="cpu", observer=Silent())
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
 def test_evaluation_counts_unseen_experiments_alone(tiny_predictions: Path) -> None:

@@ -20,13 +20,14 @@ def domain_groups(screen: Screen, rows: NDArray[np.int64], domain: Domain) -> ND
         TrainingError: a domain has a single one of these sites, which batch norm cannot train on; names it.
     """
     columns = ("experiment", "plate") if domain == "plate" else (domain,)
-    names = screen.sites[rows].select(pl.concat_str(columns, separator="/").alias("name"), "site_id")
-    lone = names.filter(~pl.col("name").is_duplicated())
-    if not lone.is_empty():
-        name, site = lone.row(0)
+    # Columns are chosen before rows: a table of millions of sites is not copied for two of its columns.
+    names = screen.sites.select(pl.concat_str(columns, separator="/").alias("name"))["name"].gather(rows)
+    groups: NDArray[np.int64] = names.rank("dense").cast(pl.Int64).to_numpy() - 1
+    alone = np.flatnonzero(np.bincount(groups)[groups] == 1)
+    if len(alone):
+        name, site = names[int(alone[0])], screen.sites["site_id"][int(rows[alone[0]])]
         raise TrainingError(
             f"train.batches.domain: {_WORDS[domain]} {name!r} has a single site to learn from, {site!r}, and a "
             "batch needs two; leave that site out with --exclude, or take a larger domain"
         )
-    _, groups = np.unique(names["name"].to_numpy().astype(str), return_inverse=True)
-    return groups.astype(np.int64)
+    return groups
