@@ -12,9 +12,8 @@ import zlib
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
+_FACTORS = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_GOLDEN, _MIX_1, _MIX_2 = map(np.uint64, _FACTORS)
 _WORD = 2**64 - 1
 
 
@@ -37,12 +36,12 @@ def sample_keys(seed: int, turn: ArrayLike, rows: ArrayLike, purpose: str) -> ND
 def derive_seed(seed: int, *parts: int | str) -> int:
     """A seed for one part of a job, in [0, 2**63): different parts give unrelated seeds."""
     # In Python's integers, since every step derives seeds, and numpy takes ten times as long over one number.
-    key = seed
+    key, (golden, mix_1, mix_2) = seed, _FACTORS
     for part in parts:
         number = zlib.crc32(part.encode()) if isinstance(part, str) else part
-        key = (key * int(_GOLDEN) + number) & _WORD
-        key = ((key ^ (key >> 30)) * int(_MIX_1)) & _WORD
-        key = ((key ^ (key >> 27)) * int(_MIX_2)) & _WORD
+        key = (key * golden + number) & _WORD
+        key = ((key ^ (key >> 30)) * mix_1) & _WORD
+        key = ((key ^ (key >> 27)) * mix_2) & _WORD
         key ^= key >> 31
     return key >> 1
 

@@ -50,6 +50,8 @@ def joined_losses(parts: Sequence[tuple[float, Losses]]) -> Losses:
 
 
 def _means(parts: Sequence[tuple[float, Mapping[str, Tensor]]]) -> dict[str, Tensor]:
+    if len(parts) == 1:
+        return {name: value.detach() for name, value in parts[0][1].items()}
     totals: dict[str, Tensor] = {}
     for share, values in parts:
         for name, value in values.items():

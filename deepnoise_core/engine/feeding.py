@@ -77,6 +77,7 @@ class Feed:
         self.inputs, self.augmentation, self.labels = inputs, augmentation, labels
         self.steps, self.views, self.seed = steps, views, seed
         self.mixing, self.smoothing = mixing, smoothing
+        self._labelled_views = tuple(dict.fromkeys((views.supervised, *views.labelled)))
         self.waited = 0.0
 
     def rest_of_epoch(self, progress: Progress, last_step: int) -> Iterator[Portion]:
@@ -109,8 +110,7 @@ class Feed:
         if border < 2:
             return None
         plan, labels = self.views, self._moved(self.labels[step.labelled.rows])
-        names = tuple(dict.fromkeys((plan.supervised, *plan.labelled)))
-        views = self._views(step.labelled, pixels[:border], names)
+        views = self._views(step.labelled, pixels[:border], self._labelled_views)
         rows = self._moved(step.labelled.rows)
         seed = own_seed(self.seed, "mixing", number)
         named = mixed(views[plan.supervised], hard_targets(labels, self.smoothing), self.mixing, seed)

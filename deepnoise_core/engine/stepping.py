@@ -45,6 +45,8 @@ class Stepper:
         self.accelerator, self.student, self.strategy = accelerator, student, strategy
         # Without a scaler accelerate adds nothing here but a search for packages on the disk at each step.
         self.optimizer = optimizer if accelerator.scaler else getattr(optimizer, "optimizer", optimizer)
+        # In full precision its context is none, which takes it as long to find out at each step.
+        self.autocast = accelerator.autocast if accelerator.native_amp else nullcontext
         self.plan, self.seed, self.observer = plan, seed, observer
         self.parts, self.skipped = plan.accumulate, 0
         self._statistics = running_statistics(student, strategy.inference_model())
@@ -87,7 +89,7 @@ class Stepper:
         for share, part, ends in parts_of(batch, self.parts):
             # Processes exchange gradients while the last part's are computed, and in no other part.
             with nullcontext() if ends else self.accelerator.no_sync(self.student):
-                with self.accelerator.autocast():
+                with self.autocast():
                     losses = self.strategy.losses(self.student, part, progress)
                 self._backward(losses.total, weight * share)
             done.append((share, losses))

@@ -16,7 +16,7 @@ class LinearHead(nn.Module):
     def __init__(self, options: LinearOptions, *, num_features: int, num_classes: int) -> None:
         super().__init__()
         self.neck, width = make_neck(num_features, options.neck)
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = nn.Dropout(options.dropout) if options.dropout else nn.Identity()
         self.linear = nn.Linear(width, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
