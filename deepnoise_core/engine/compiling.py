@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import nn
 
@@ -17,7 +19,10 @@ def compile_for_training(device: torch.device, *networks: nn.Module) -> None:
         TrainingError: nothing can be compiled for this device, for lack of a compiler in most cases.
     """
     try:
-        torch.compile(torch.sin)(torch.zeros(2, device=device))
+        with warnings.catch_warnings():
+            # Whoever makes errors of warnings would be told that there is no compiler, since it warns of itself.
+            warnings.simplefilter("ignore")
+            torch.compile(torch.sin)(torch.zeros(2, device=device))
     except Exception as error:  # compilers fail in many ways, and none of them is part of torch's interface
         first = next((line for line in str(error).splitlines() if line), type(error).__name__)
         raise TrainingError(

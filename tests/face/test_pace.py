@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,12 @@ def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "compile", fail)
     with pytest.raises(TrainingError, match=r"train\.compile: .*no C\+\+ compiler was found\); install"):
         compile_for_training(torch.device("cpu"), nn.Linear(2, 2))
+
+
+def test_a_compiler_that_warns_of_itself_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def grumble(function: object) -> object:
+        warnings.warn("an old way of doing it", DeprecationWarning, stacklevel=1)
+        return function
+
+    monkeypatch.setattr(torch, "compile", grumble)
+    compile_for_training(torch.device("cpu"))
