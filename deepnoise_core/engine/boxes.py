@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepnoise_core.engine.transfer import sent
+
 
 @dataclass(frozen=True)
 class Boxes:
@@ -36,4 +38,4 @@ class Boxes:
 def _within(first: NDArray[np.int64], length: NDArray[np.int64], size: int, device: torch.device) -> Tensor:
     places = np.arange(size)
     inside = (places >= first[:, None]) & (places < (first + length)[:, None])
-    return torch.from_numpy(inside).to(device)
+    return sent(inside, device)

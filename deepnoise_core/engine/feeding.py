@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -28,6 +27,7 @@ from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.losses import hard_targets
 from deepnoise_core.engine.mixing import mixed
 from deepnoise_core.engine.processes import own_seed, process_count, process_rank
+from deepnoise_core.engine.transfer import sent
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Feed:
         return StepBatch(supervised, labelled, Batch(self._moved(step.unlabelled.rows), views))
 
     def _moved(self, values: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(values).to(self.inputs.device)
+        return sent(values, self.inputs.device)
 
     def _views(self, which: Rows, pixels: NDArray[Any], names: tuple[str, ...]) -> dict[str, View]:
         return self.inputs.views(pixels, which.rows, names, self.augmentation, seed=self.seed, turns=which.turns)

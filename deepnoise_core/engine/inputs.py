@@ -17,6 +17,7 @@ from deepnoise_core.contracts.protocols import Augmentation, Normalizer
 from deepnoise_core.data.batches import read_ahead
 from deepnoise_core.data.randomness import sample_keys
 from deepnoise_core.data.tolerance import TolerantStore
+from deepnoise_core.engine.transfer import sent
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,14 @@ class Inputs:
     def _moved(self, pixels: NDArray[Any]) -> Tensor:
         # torch has few operations on uint16, and int32 holds its values.
         pixels = pixels if pixels.dtype == np.uint8 else pixels.astype(np.int32)
-        return torch.from_numpy(pixels).to(self.device)
+        return sent(pixels, self.device)
 
     def _index(self, rows: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(rows if self.fitted is None else self.fitted[rows]).to(self.device)
+        # Normalizers look numbers up by rows before they send any, and would wait to have rows back from a GPU.
+        return torch.from_numpy(rows if self.fitted is None else self.fitted[rows])
 
     def _condition(self, rows: NDArray[np.int64]) -> Tensor | None:
-        return None if self.conditions is None else torch.from_numpy(self.conditions[rows]).to(self.device)
+        return None if self.conditions is None else sent(self.conditions[rows], self.device)
 
     def _sized(self, images: Tensor) -> Tensor:
         if self.image_size is None or images.shape[-2:] == (self.image_size, self.image_size):

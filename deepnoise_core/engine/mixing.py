@@ -11,6 +11,7 @@ from torch import Tensor
 from deepnoise_core.contracts import MixingOptions, Targets, View
 from deepnoise_core.data.randomness import permutation, sample_keys, uniforms
 from deepnoise_core.engine.boxes import Boxes
+from deepnoise_core.engine.transfer import sent
 
 
 def mixed(view: View, targets: Targets, options: MixingOptions, seed: int) -> tuple[View, Targets]:
@@ -37,7 +38,7 @@ def mixed(view: View, targets: Targets, options: MixingOptions, seed: int) -> tu
     chosen = draws[:, 0] < options.probability
     if not chosen.any():
         return view, targets
-    other = torch.from_numpy(permutation(size, seed, 0, "partner")).to(view.images.device)
+    other = sent(permutation(size, seed, 0, "partner"), view.images.device)
     kept = np.where(chosen, betaincinv(options.alpha, options.alpha, draws[:, 1]), 1.0)
     if options.name == "mixup":
         images = _mean(view.images, view.images[other], kept)
@@ -68,4 +69,4 @@ def _mean(values: Tensor, others: Tensor, kept: NDArray[np.float64]) -> Tensor:
 
 
 def _column(shares: NDArray[np.float64], values: Tensor) -> Tensor:
-    return torch.from_numpy(shares).to(values).reshape(-1, *[1] * (values.ndim - 1))
+    return sent(shares, values.device, values.dtype).reshape(-1, *[1] * (values.ndim - 1))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,13 @@ from safetensors.torch import load_file as load_tensors
 import deepnoise as dn
 from deepnoise.api import installed
 from deepnoise.saliency import channel_saliency
-from deepnoise.training import resume_run
+from deepnoise.training import job_of, prepared, resume_run
 from deepnoise_core.contracts import Kind, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.contracts.plan import Precision
 from deepnoise_core.engine.devices import pick_hardware
-from deepnoise_core.engine.observation import Silent
+from deepnoise_core.engine.observation import Advance, Silent
+from deepnoise_core.engine.probing import probe
 from deepnoise_registry.bundles import read_bundle
 from deepnoise_registry.golden import TOLERANCES, difference, outputs_of
 from deepnoise_registry.recipes.recipe import Recipe
@@ -145,3 +148,51 @@ def test_a_program_for_the_gpu_says_what_the_model_says(run: Path, tmp_path: Pat
     shape, centre = (2, 6, 32, 32), torch.full((2, 6), 100.0, dtype=torch.float64, device="cuda")
     logits, _ = program(torch.zeros(shape, dtype=torch.uint8, device="cuda"), centre, centre)
     assert logits.is_cuda
+
+
+# Torch says once in each process that it does not find everything that waits.
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype feature:UserWarning")
+@pytest.mark.parametrize("strategy", ["supervised", "mean-teacher"])
+def test_no_step_waits_for_the_gpu(
+    strategy: str, screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watchful(Silent):
+        """Lets whatever waits for the GPU fail, from the third step to the one before the last."""
+
+        @contextmanager
+        def task(self, name: str, total: int) -> Iterator[Advance]:
+            steps = itertools.count(1)
+
+            def advance(count: int, text: str = "") -> None:
+                inside = name.startswith("epoch") and 2 <= next(steps) < total - 1
+                torch.cuda.set_sync_debug_mode("error" if inside else "default")
+
+            yield advance
+
+    # Losses that are shown are read, and whoever reads waits.
+    monkeypatch.setattr("deepnoise_core.engine.training._SHOW_EVERY_SECONDS", float("inf"))
+    recipe = dn.load_recipe("tiny", sets=[f"strategy={strategy}", "train.batch_size=8", "train.epochs=1"])
+    try:
+        run = dn.train(recipe, screen, tmp_path / "run", device="cuda", observer=Watchful())
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert np.isfinite(losses(run.path)).all()
+
+
+def test_a_probe_chooses_on_the_gpu(screen: Screen) -> None:
+    recipe = dn.load_recipe("tiny", sets=["train.epochs=1000"])
+    composition, hardware = prepared(recipe, screen, installed(), "cuda")
+    found = probe(job_of(composition, hardware), hardware)
+    assert found is not None
+    assert {"bf16", "fp32", "bf16, contiguous", "fp32, contiguous"} == set(found.rates)
+
+
+# Compilers warn of themselves.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch", "ignore::DeprecationWarning:triton")
+def test_compiled_training_is_nearly_the_same(screen: Screen, tmp_path: Path) -> None:
+    made = []
+    for compiled in ("false", "true"):
+        sets = [f"train.compile={compiled}", "train.precision=fp32", "train.epochs=1", "strategy=supervised"]
+        recipe = dn.load_recipe("tiny", sets=sets)
+        made.append(losses(dn.train(recipe, screen, tmp_path / compiled, device="cuda").path))
+    np.testing.assert_allclose(made[1], made[0], rtol=0.02)

@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from deepnoise_core.engine.transfer import sent
+
 
 def standardize(values: Tensor, centre: NDArray[np.float64], spread: NDArray[np.float64]) -> Tensor:
     """Turn values into (values − centre) / spread in place, correct to float32's rounding of the result.
@@ -27,4 +29,4 @@ def standardize(values: Tensor, centre: NDArray[np.float64], spread: NDArray[np.
 
 def spatial(per_channel: NDArray[np.float64], device: torch.device) -> Tensor:
     """Numbers [B, C] for every pixel of images [B, C, H, W]: float32 [B, C, 1, 1]."""
-    return torch.from_numpy(per_channel.astype(np.float32)).to(device)[:, :, None, None]
+    return sent(per_channel.astype(np.float32), device)[:, :, None, None]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
+from deepnoise_core.engine.transfer import sent
 from deepnoise_plugins.views.options import ViewOptions
 
 
@@ -36,7 +37,7 @@ def recolour(
     if options.drop:
         dropped = min(options.drop_channels, images.shape[1] - 1)
         left_out = (whether < options.drop) & (order.argsort(axis=1) < dropped)
-        images = images.masked_fill(torch.from_numpy(left_out).to(images.device)[:, :, None, None], 0.0)
+        images = images.masked_fill(sent(left_out, images.device)[:, :, None, None], 0.0)
     return images
 
 
@@ -56,4 +57,4 @@ def _noise(images: Tensor, keys: NDArray[np.uint64]) -> Tensor:
 
 
 def _moved(values: NDArray[np.float64], images: Tensor) -> Tensor:
-    return torch.from_numpy(values).to(images)[:, :, None, None]
+    return sent(values, images.device, images.dtype)[:, :, None, None]

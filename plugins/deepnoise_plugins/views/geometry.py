@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from deepnoise_core.engine.transfer import sent
 from deepnoise_plugins.views.options import ViewOptions
 
 GEOMETRY_DRAWS = 12
@@ -23,7 +23,7 @@ def move(images: Tensor, options: ViewOptions, draws: NDArray[np.float64]) -> Te
     """
     if not options.moves:
         return images
-    theta = torch.from_numpy(affine_maps(options, draws)).to(images)
+    theta = sent(affine_maps(options, draws), images.device, images.dtype)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return F.grid_sample(
         images, grid, mode=options.interpolation, padding_mode=options.border, align_corners=False
