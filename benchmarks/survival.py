@@ -18,6 +18,7 @@ import json
 import platform
 import shutil
 import tempfile
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,32 +37,45 @@ from deepnoise_core.engine.observation import Silent
 RESULT = Path(__file__).parent / "results" / "survival.json"
 
 
+PARTS = ("resumed", "training killed", "packing killed", "predicting killed", "asked to stop")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--every", type=int, default=1, help="stop after every how many steps")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--signals", type=int, default=60)
+    parser.add_argument(
+        "--only", choices=PARTS, help="measure one part again, and keep what is known of the others"
+    )
     parser.add_argument("--out", type=Path, default=RESULT)
     wanted = parser.parse_args()
     torch.set_num_threads(1)
+    known = json.loads(wanted.out.read_text()) if wanted.only else {}
     with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        screen = work / "screen"
-        write_simulated(simulated_screen("tiny", seed=0), screen, Silent())
-        whole = {one: trained(screen, work / "whole" / one.replace(" ", "-"), one) for one in STRATEGIES}
-        kills = wanted.kills // 5
-        found: dict[str, Any] = {"resumed": resume_matrix(whole, work, wanted.every)}
-        with Forks(work / "log") as forks:
-            found["training killed"] = killed_trainings(forks, whole, screen, work, wanted.kills - 2 * kills)
-            found["packing killed"] = killed_until_there(forks, work / "pack", kills, "pack", screen)
-            model = whole["mean teacher"].path
-            found["predicting killed"] = killed_until_there(
-                forks, work / "predictions", kills, "predict", model, screen
-            )
-            found["asked to stop"] = asked_to_stop(forks, whole["pseudo-labels"], screen, work, wanted.signals)
+        found = {part: known.get(part) for part in PARTS} | measured(wanted, Path(name))
     about = {"machine": platform.machine(), "versions": {one: version(one) for one in ("deepnoise", "torch")}}
     wanted.out.write_text(json.dumps({**about, "steps": STEPS, **found}, indent=2) + "\n")
     print(json.dumps(found, indent=2))
+
+
+def measured(wanted: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """What came of each part that is wanted."""
+    screen = work / "screen"
+    write_simulated(simulated_screen("tiny", seed=0), screen, Silent())
+    whole = {one: trained(screen, work / "whole" / one.replace(" ", "-"), one) for one in STRATEGIES}
+    model, kills = whole["mean teacher"].path, wanted.kills // 5
+    with Forks(work / "log") as forks:
+        parts: dict[str, Callable[[], Any]] = {
+            "resumed": lambda: resume_matrix(whole, work, wanted.every),
+            "training killed": lambda: killed_trainings(forks, whole, screen, work, wanted.kills - 2 * kills),
+            "packing killed": lambda: killed_until_there(forks, work / "pack", kills, "pack", screen),
+            "predicting killed": lambda: killed_until_there(
+                forks, work / "predictions", kills, "predict", model, screen
+            ),
+            "asked to stop": lambda: asked_to_stop(forks, whole["pseudo-labels"], screen, work, wanted.signals),
+        }
+        return {name: part() for name, part in parts.items() if wanted.only in (None, name)}
 
 
 def resume_matrix(whole: dict[str, Run], work: Path, every: int) -> list[dict[str, Any]]:
