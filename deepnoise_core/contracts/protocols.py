@@ -83,7 +83,7 @@ class Normalizer(Protocol):
 
         Args:
             images: raw pixels, any numeric dtype, on any device.
-            rows: rows of the images in the fitted screen.
+            rows: rows of the images in the fitted screen; on the CPU, where their numbers are looked up.
             keys: one random key an image in training, uint64 [B]; None in evaluation, where nothing may
                 be random.
         """
