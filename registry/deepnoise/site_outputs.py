@@ -25,7 +25,7 @@ from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.prediction import BATCH_SIZE, SiteOutputs, SitePass, predict_rows, site_predictions
 from deepnoise_core.engine.processes import is_first
-from deepnoise_core.engine.sharding import ShardedPass
+from deepnoise_core.engine.shard_writing import ShardedPass
 from deepnoise_registry.manifest import Manifest
 
 _ROW = "row"

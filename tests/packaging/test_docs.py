@@ -292,6 +292,16 @@ def test_what_processes_hold_of_a_divided_network_is_that_of_the_benchmark() -> 
         assert divided < 0.505 * copies
 
 
+def test_ten_million_sites_take_what_the_benchmark_says() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "ten_million.json").read_text())["stages"]
+    rows = []
+    for row in measured:
+        few, many = row["sites"]["1000000"], row["sites"]["10000000"]
+        own = f"{few['own_mb']:,} MB | {many['own_mb']:,} MB"
+        rows.append(f"| {row['stage']} | {many['seconds']:,} | {many['peak_mb']:,} MB | {own} |")
+    assert table_between("docs/scale.md", "ten-million") == rows
+
+
 def test_the_cost_of_screens_follows_from_the_rates_of_networks() -> None:
     def time(sites: int, rate: float, gpus: int = 1) -> str:
         hours = sites / rate / 3600 / gpus

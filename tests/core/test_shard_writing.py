@@ -19,7 +19,7 @@ from deepnoise_core.engine.domain_norm import DomainNorm, domain_norm
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.prediction import SiteOutputs, SitePass, predict_rows
-from deepnoise_core.engine.sharding import ShardedPass
+from deepnoise_core.engine.shard_writing import ShardedPass
 from deepnoise_core.testing.networks import small_classifier
 from deepnoise_core.testing.screens import random_screen
 
