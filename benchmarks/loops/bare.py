@@ -53,20 +53,20 @@ def seen(material: Material, labelled: Sequence[str], unlabelled: Sequence[str] 
             yield Seen(images[0], images[1], torch.from_numpy(material.labels[step.labelled.rows]))
 
 
-def optimizer_of(network: nn.Module) -> torch.optim.Optimizer:
-    """AdamW without decay of biases and norm weights."""
+def optimizer_of(network: nn.Module, *, fused: bool = False) -> torch.optim.Optimizer:
+    """AdamW without decay of biases and norm weights; in PyTorch's usual way, or in one kernel as ours is."""
     parameters = list(network.parameters())
     groups = [
         {"params": [one for one in parameters if one.ndim > 1], "weight_decay": DECAY},
         {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=LEARNING_RATE)
+    return torch.optim.AdamW(groups, lr=LEARNING_RATE, fused=fused)
 
 
-def supervised(material: Material) -> Iterator[nn.Module]:
+def supervised(material: Material, *, fused: bool = False) -> Iterator[nn.Module]:
     """Cross-entropy of the normal view; yields the network after each step."""
     network = material.network()
-    optimizer, total = optimizer_of(network), torch.zeros(())
+    optimizer, total = optimizer_of(network, fused=fused), torch.zeros(())
     for step in seen(material, ["normal"]):
         optimizer.zero_grad()
         loss = F.cross_entropy(network(step.labelled["normal"]), step.labels)
@@ -76,12 +76,12 @@ def supervised(material: Material) -> Iterator[nn.Module]:
         yield network
 
 
-def mean_teacher(material: Material) -> Iterator[nn.Module]:
+def mean_teacher(material: Material, *, fused: bool = False) -> Iterator[nn.Module]:
     """Cross-entropy, and the distance to the running average; yields the average after each step."""
     network = material.network()
     teacher = copy.deepcopy(network).requires_grad_(requires_grad=False)
     mine, own = list(teacher.parameters()), list(network.parameters())
-    optimizer, total = optimizer_of(network), torch.zeros(())
+    optimizer, total = optimizer_of(network, fused=fused), torch.zeros(())
     for number, step in enumerate(seen(material, ["normal", "easy", "hard"], ["easy", "hard"]), start=1):
         easy, hard = (torch.cat([step.labelled[name], step.unlabelled[name]]) for name in ("easy", "hard"))
         optimizer.zero_grad()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -39,6 +40,14 @@ class Beside:
     def ratio(self, name: str, other: str) -> float:
         """How much longer a typical step of the first takes than one of the other."""
         return self.typical(name) / self.typical(other)
+
+    def distance(self, name: str, other: str, start: nn.Module) -> float:
+        """How far apart the weights of two loops have ended, over how far the second has come from the start."""
+        ended, beside, began = (
+            torch.cat([one.detach().flatten() for one in network.parameters()])
+            for network in (self.networks[name], self.networks[other], start)
+        )
+        return float((ended - beside).norm() / (beside - began).norm())
 
 
 class Alternating(Silent):

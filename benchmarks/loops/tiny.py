@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,17 @@ SHRINK = 4
 
 
 def tiny_steps(screen: Screen, folder: Path, steps: int) -> Beside:
-    """Our loop, a bare one, accelerate's and Lightning's, a step of each in turn."""
+    """Our loop, bare ones, accelerate's and Lightning's, some steps of each in turn."""
     made = material(
         screen, steps, 4, "strategy=supervised", "backbone={name: timm, options: {model: test_resnet}}"
     )
     made = dataclasses.replace(made, student=_tiny(made))
-    loops = {"bare": supervised, "accelerate": under_accelerate, "Lightning": under_lightning}
+    loops = {
+        "bare": supervised,
+        "bare, fused": partial(supervised, fused=True),
+        "accelerate": under_accelerate,
+        "Lightning": under_lightning,
+    }
     watch = Alternating({name: loop(made) for name, loop in loops.items()})
     job = job_of(made)
     folder.mkdir()
