@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def tiny_steps(screen: Screen, folder: Path, steps: int) -> Beside:
         screen, steps, 4, "strategy=supervised", "backbone={name: timm, options: {model: test_resnet}}"
     )
     made = dataclasses.replace(made, student=_tiny(made))
-    loops = {
+    loops: dict[str, Callable[[Material], Iterator[nn.Module]]] = {
         "bare": supervised,
         "bare, fused": partial(supervised, fused=True),
         "accelerate": under_accelerate,
