@@ -26,7 +26,7 @@ demo: $(READY) ## simulate a screen, train, predict and compare, in minutes; wri
 	@$(PY) -m deepnoise demo --out "$(OUT)"
 
 test: lint ## everything that must hold: lint, then all tests
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=ci
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-hub-versions: $(READY) ## push, list, pull, verify and predict with three major versions of the Hub's client
 	$(PY) tests/face/hub_versions.py .venv/hub-clients
@@ -35,7 +35,7 @@ test-plugins: $(READY) ## write, install, test and train a new plugin of every k
 	OMP_NUM_THREADS=1 $(PY) -m pytest -q -s tests/packaging/new_plugins.py
 
 coverage: $(READY) ## all tests once more, to see which lines none of them runs; that takes nearly twice as long
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=ci --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 lint: $(READY) ## style, types and import rules
 	$(PY) -m ruff check
