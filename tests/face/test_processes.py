@@ -163,12 +163,19 @@ def test_what_one_process_began_goes_on_divided(alone: Path, pair: Starts, tmp_p
     assert_near(alone, run, steps=range(4, STEPS + 1))
 
 
-def test_estimates_that_follow_the_pool_are_of_all_processes(
-    tiny_screen: Path, pair: Starts, tmp_path: Path
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ("strategy=freematch", "augmentation=weak-strong"),
+        ("strategy={name: mean-teacher, options: {publish: student}}", "train.max_steps=1"),
+    ],
+    ids=["thresholds", "hidden-teacher"],
+)
+def test_estimates_that_follow_the_images_are_of_all_processes(
+    tiny_screen: Path, pair: Starts, tmp_path: Path, sets: tuple[str, ...]
 ) -> None:
     """With batch norm, whose statistics every state compares too."""
-    sets = ("strategy=freematch", "augmentation=weak-strong", "train.epochs=1")
-    codes, told = pair(*words_of(tiny_screen, tmp_path / "run", *sets)).ended()
+    codes, told = pair(*words_of(tiny_screen, tmp_path / "run", "train.epochs=1", *sets)).ended()
     assert codes == [0, 0], told
 
 

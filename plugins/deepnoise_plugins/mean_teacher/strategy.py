@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from deepnoise_core.contracts import Losses, Pool, Progress, Refreshed, StepBatch, View, ViewPlan
 from deepnoise_core.contracts.protocols import Predictor
+from deepnoise_core.engine.batch_norm import running_statistics
 from deepnoise_core.engine.classifier import joined
 from deepnoise_core.engine.ema import RunningAverage, clone_teacher, decay_at, teacher_tensors
 from deepnoise_core.engine.losses import softmax_kl, softmax_mse
+from deepnoise_core.engine.processes import average_over_all
 from deepnoise_core.engine.ramps import linear_ramp, sigmoid_ramp
 from deepnoise_plugins.mean_teacher.options import MeanTeacherOptions
 
@@ -31,6 +33,9 @@ class MeanTeacher:
         """Clone the teacher from the student."""
         self.student, self.teacher = student, clone_teacher(student)
         self.average = RunningAverage(self.teacher, student, self.options.buffers)
+        # Those of the student and of what is published are brought together by the loop.
+        hidden = self.options.publish == "student"
+        self._statistics = running_statistics(self.teacher) if hidden else []
 
     def losses(self, student: nn.Module, batch: StepBatch, progress: Progress) -> Losses:
         """Terms `cross_entropy` and `consistency`; logs their ratio and the ramp."""
@@ -81,6 +86,7 @@ class MeanTeacher:
         """Average the student into the teacher."""
         before = (progress.step - 1) / progress.steps_per_epoch
         self.average.move(decay_at(self.options.decay, before, progress.step, cap=self.options.cap))
+        average_over_all(self._statistics)
 
     def refresh(self, predictor: Predictor, progress: Progress, *, improved: bool) -> Refreshed:
         """There are no pseudo-labels to renew."""
