@@ -25,6 +25,7 @@ from deepnoise_core.data.splits import units_of
 from deepnoise_core.engine.checkpoints import saved_steps
 from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
+from deepnoise_core.engine.interruption import ended_in_order, interruption
 from deepnoise_core.engine.job import TrainingJob, TrainingResult, check_job
 from deepnoise_core.engine.metrics_file import METRICS
 from deepnoise_core.engine.observation import Observer, Silent
@@ -127,19 +128,20 @@ def train_run(
         return finished_run(out)
     with plain_disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    with plain_disk_errors(out), sole_writer(out / LOCK, out, "training there"):
+    with plain_disk_errors(out), sole_writer(out / LOCK, out, "training there"), ended_in_order():
         try:
             if not going_on:
                 _start_folder(out, card, recipe, exclusions)
             observer.card(out, card)
             result = run_job(job, out, hardware, observer, resume=going_on)
+            with interruption():  # What is learned is written first, in seconds; a second signal acts at once.
+                run = _finish(out, composition, card, result, catalogue)
         except BaseException:
             if saved_steps(out / CHECKPOINTS):
                 observer.note(f"the run stopped; continue it with deepnoise train --resume {series or out}")
             elif not resume:
                 shutil.rmtree(out, ignore_errors=True)
             raise
-        run = _finish(out, composition, card, result, catalogue)
         observer.card(out, run.card)
     wait_for_all()
     return run
@@ -285,11 +287,7 @@ def _start_folder(out: Path, card: Mapping[str, Any], recipe: Recipe, exclusions
 
 
 def _finish(
-    out: Path,
-    composition: Composition,
-    card: dict[str, Any],
-    result: TrainingResult,
-    catalogue: Catalogue,
+    out: Path, composition: Composition, card: dict[str, Any], result: TrainingResult, catalogue: Catalogue
 ) -> Run:
     draw_curves(out / METRICS, out / "curves.png", title=composition.recipe.name)
     card |= {"best_epoch": result.best_epoch, "best": dict(result.record), "steps": result.steps}

@@ -20,6 +20,7 @@ from deepnoise.training import Run, resume_run
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.engine.checkpoints import newest_state, saved_steps
 from deepnoise_core.testing.notes import Notes
+from deepnoise_registry.bundles import write_bundle
 
 STEPS = 9
 SETS = (
@@ -109,6 +110,20 @@ def test_a_run_that_stopped_after_any_step_ends_as_if_it_had_not(
     halted = stopped_after(step, whole(strategy), tmp_path / "run")
     resume_run(halted, None, installed(), device="cpu")
     assert_same(halted, whole(strategy).path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_bundle_is_written_comes_too_late_to_stop(
+    number: signal.Signals, pseudo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(*arguments: Any) -> None:
+        os.kill(os.getpid(), number)
+        write_bundle(*arguments)
+
+    monkeypatch.setattr("deepnoise.training.write_bundle", written)
+    halted = stopped_after(STEPS, pseudo, tmp_path / "run")
+    resume_run(halted, None, installed(), device="cpu")
+    assert_same(halted, pseudo.path)
 
 
 def test_a_damaged_state_costs_the_steps_since_the_one_before(
