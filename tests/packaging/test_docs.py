@@ -318,6 +318,31 @@ def test_the_cost_of_screens_follows_from_the_rates_of_networks() -> None:
     ]
 
 
+def test_what_survives_is_what_the_benchmark_found() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "survival.json").read_text())
+    stops, same = (sum(row[name] for row in result["resumed"]) for name in ("stops", "same bits"))
+    trained, asked = result["training killed"], result["asked to stop"]
+    stopped = asked["sent"] - asked["ended before"]
+    assert table_between("docs/faults.md", "survival") == [
+        f"| resumed after each of {result['steps']} steps | {stops} | {same} ended in the same bits |",
+        f"| SIGKILL while it trains | {trained['kills']}, in {trained['runs']} runs "
+        f"| {trained['same bits']} runs ended in the same bits; {trained['damaged newest checkpoints']} newest "
+        f"checkpoints were damaged; at most {trained['most steps lost']} step was lost |",
+        *(
+            f"| SIGKILL while it {what} | {found['kills']}, for {found['results']} results | "
+            f"{found['same bytes']} had the same bytes |"
+            for what, found in (
+                ("packs", result["packing killed"]),
+                ("predicts", result["predicting killed"]),
+            )
+        ),
+        f"| SIGINT and SIGTERM while it trains | {asked['sent']}, of which {asked['ended before']} came too late "
+        f"| {asked['right exit code']} of {stopped} ended with 130 and 143, {asked['said how to go on']} said "
+        f"how to go on; {asked['same bits']} of {asked['sent']} ended in the same bits |",
+    ]
+    assert (same, trained["same bits"], asked["same bits"]) == (stops, trained["runs"], asked["sent"])
+
+
 def test_the_damaged_files_are_those_of_the_benchmark() -> None:
     result = json.loads((ROOT / "benchmarks" / "results" / "fuzz.json").read_text())
     assert table_between("docs/faults.md", "fuzz") == [
