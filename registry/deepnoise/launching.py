@@ -12,17 +12,42 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
+from typing import TypeVar
 
+import typer
 from torch import distributed as dist
 from torch.multiprocessing.spawn import start_processes
 
 from deepnoise_core.contracts.errors import InputError
-from deepnoise_core.engine.joining import launched
+from deepnoise_core.engine.devices import DeviceName, device_name
+from deepnoise_core.engine.joining import joined, launched
+
+T = TypeVar("T")
 
 _GRACE = 10.0
 """Seconds that processes have to leave by themselves after one of them has failed."""
 _FORWARDED = (signal.SIGINT, signal.SIGTERM)
 _HOST = "127.0.0.1"
+
+
+def divided(command: Callable[[], int], processes: int, device: str, work: Callable[[DeviceName], T]) -> T:
+    """Do a process's share of the work of a command, or start processes that do one each and leave as they do.
+
+    Args:
+        command: the whole command, which each process runs.
+        processes: as asked for by `--processes`.
+        device: as asked for by `--device`.
+        work: is given the device.
+
+    Raises:
+        InputError: there is no such number of processes, or no such device.
+        typer.Exit: others did the work; with their exit code.
+    """
+    if must_launch(processes):
+        raise typer.Exit(run_in_processes(command, processes))
+    named = device_name(device)
+    with joined(named):
+        return work(named)
 
 
 def must_launch(processes: int) -> bool:

@@ -40,15 +40,12 @@ def run(
     processes: Annotated[int, typer.Option(help="Processes of this machine that write some shards each.")] = 1,
 ) -> None:
     """Write embeddings of all sites in shards; what was killed goes on when repeated."""
-    from deepnoise.launching import must_launch, run_in_processes
-    from deepnoise_core.engine.devices import device_name
-    from deepnoise_core.engine.joining import joined
+    from deepnoise.launching import divided
 
-    if must_launch(processes):
-        raise typer.Exit(run_in_processes(context.obj, processes))
-    named = device_name(device)
-    with joined(named):
+    def work(named: DeviceName) -> None:
         _embed(model, screen, out, part, tta, named, exclude, bad_images, logits=logits, shard_sites=shard_sites)
+
+    divided(context.obj, processes, device, work)
 
 
 def _embed(

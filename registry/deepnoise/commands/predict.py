@@ -48,17 +48,13 @@ def run(
     processes: Annotated[int, typer.Option(help="Processes of this machine that predict a share each.")] = 1,
 ) -> None:
     """Predict a screen with one model or several; writes predictions.parquet, embeddings and plate maps."""
-    from deepnoise.launching import must_launch, run_in_processes
-    from deepnoise_core.engine.devices import device_name
-    from deepnoise_core.engine.joining import joined
+    from deepnoise.launching import divided
 
-    if must_launch(processes):
-        raise typer.Exit(run_in_processes(context.obj, processes))
-    named = device_name(device)
-    with joined(named):
-        _predict(
-            models, screen, out, part, weights, tta, named, exclude, bad_images, unit="site" if sites else "well"
-        )
+    def work(named: DeviceName) -> None:
+        unit: Unit = "site" if sites else "well"
+        _predict(models, screen, out, part, weights, tta, named, exclude, bad_images, unit=unit)
+
+    divided(context.obj, processes, device, work)
 
 
 def _predict(

@@ -47,25 +47,22 @@ def run(
     ] = 1,
 ) -> None:
     """Train a recipe on a screen; writes a run, or a series of runs where it has stages or folds."""
-    from deepnoise.launching import must_launch, run_in_processes
+    from deepnoise.launching import divided
     from deepnoise.words import names
     from deepnoise_core.contracts.errors import InputError
-    from deepnoise_core.engine.devices import device_name
-    from deepnoise_core.engine.joining import joined
 
-    if must_launch(processes):
-        raise typer.Exit(run_in_processes(context.obj, processes))
-    with joined(device_name(device)):
+    def work(named: DeviceName) -> bool:
         if repeat is None:
-            _train(recipe, screen, out, sets or [], folds, device_name(device), exclude, resume, names(track))
-            return
+            _train(recipe, screen, out, sets or [], folds, named, exclude, resume, names(track))
+            return True
         if recipe or sets or exclude or folds or resume or out is None:
             raise InputError(
                 "--repeat RUN trains the run's own recipe on its own sites; give --out RUN with it, and no "
                 "RECIPE, --resume, --set, --folds or --exclude"
             )
-        same = _repeat(repeat, screen, out, device_name(device), names(track))
-    if not same:
+        return _repeat(repeat, screen, out, named, names(track))
+
+    if not divided(context.obj, processes, device, work):
         raise typer.Exit(1)
 
 
