@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import subprocess
 import sys
 import warnings
@@ -24,16 +25,22 @@ LIGHTNING = "2.6.6"
 RELEASES = (
     f"lightning=={LIGHTNING}",
     f"pytorch-lightning=={LIGHTNING}",
+    "lightning-utilities==0.15.3",
     "torchmetrics==1.9.0",
     "greenlet==3.5.6",
 )
+# Written last, so that a folder without it, or with that of other releases, is not finished.
+INSTALLED = HOME / "releases.txt"
 
 
 def install() -> None:
-    """Put Lightning beside the repository's environment, and make it importable."""
-    if not (HOME / "lightning").exists():
+    """Put Lightning beside the repository's environment, anew where others are, and make it importable."""
+    if not (INSTALLED.is_file() and INSTALLED.read_text().split() == [*RELEASES]):
+        if HOME.exists():
+            shutil.rmtree(HOME)
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--no-deps", "--target", str(HOME), *RELEASES], check=True)
+        INSTALLED.write_text("\n".join(RELEASES) + "\n")
     sys.path.append(str(HOME))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
