@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import Targets
+from deepnoise_core.contracts import Scored, Targets
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.losses import target_loss
 
@@ -39,8 +39,9 @@ class ConvBackbone(nn.Module):
 
 
 class LinearHead(nn.Linear):
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        return target_loss(self(features), targets)
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        logits = self(features)
+        return Scored(logits, target_loss(logits, targets))
 
 
 def small_network(

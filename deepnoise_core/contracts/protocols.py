@@ -19,7 +19,16 @@ from deepnoise_core.contracts.plan import TestTimeViews
 from deepnoise_core.contracts.predictions import PlateDesign, Predictions
 from deepnoise_core.contracts.screens import Screen
 from deepnoise_core.contracts.statistics import Measure, SiteStatistics
-from deepnoise_core.contracts.training import Losses, Pool, Progress, Refreshed, StepBatch, Targets, ViewPlan
+from deepnoise_core.contracts.training import (
+    Losses,
+    Pool,
+    Progress,
+    Refreshed,
+    Scored,
+    StepBatch,
+    Targets,
+    ViewPlan,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,14 +51,25 @@ class BackboneFactory(Protocol):
 
 @runtime_checkable
 class Head(Protocol):
-    """A `torch.nn.Module` from features [B, F] to logits [B, K], which owns the loss that trains it."""
+    """A `torch.nn.Module` from features [B, F] to logits [B, K], which owns the loss that trains it.
+
+    Training asks for both at once, so that what they share (a neck, cosines) is computed once, and batch norm
+    follows each batch once.
+    """
 
     def __call__(self, features: Tensor) -> Tensor:
         """The logits of evaluation."""
         ...
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        """The training loss of each image, float32 [B]; with a margin or without, of one or more classifiers."""
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        """The logits of evaluation, [B, K], and the training loss of each of the first n images, float32 [n].
+
+        The loss has a margin or none, and is of one or more classifiers.
+
+        Args:
+            features: of B images.
+            targets: of the first n of them.
+        """
         ...
 
 

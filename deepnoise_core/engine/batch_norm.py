@@ -1,4 +1,4 @@
-"""The running statistics of batch norm: how fast they follow the batches, and when they do not."""
+"""The running statistics of batch norm: how fast they follow the batches, and what they were before."""
 
 from __future__ import annotations
 
@@ -54,19 +54,6 @@ def running_statistics(*networks: nn.Module) -> list[Tensor]:
     layers = dict.fromkeys(layer for network in networks for layer in batch_norm_layers(network))
     buffers = [buffer for layer in layers for buffer in (layer.running_mean, layer.running_var)]
     return [buffer for buffer in buffers if buffer is not None]
-
-
-@contextmanager
-def statistics_kept(network: nn.Module) -> Iterator[None]:
-    """Leave running statistics as they are, whatever the network is shown meanwhile, in training mode too."""
-    followed = [layer for layer in batch_norm_layers(network) if layer.track_running_stats]
-    for layer in followed:
-        layer.track_running_stats = False
-    try:
-        yield
-    finally:
-        for layer in followed:
-            layer.track_running_stats = True
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from deepnoise_core.contracts import Scored, Targets, View
 from deepnoise_core.contracts.protocols import Head
-from deepnoise_core.engine.batch_norm import statistics_kept
 
 
 class Classifier(nn.Module):
@@ -49,14 +48,9 @@ class Classifier(nn.Module):
             targets: of the first n images.
         """
         features = self._told(self.embed(images), condition)
-        logits = cast(Tensor, self.head(features))
         if targets is None:
-            return logits
-        # A head with batch norm has followed this pass already.
-        named = features if len(features) == len(targets.classes) else features[: len(targets.classes)]
-        with statistics_kept(self.head):
-            loss = cast(Head, self.head).loss(named, targets)
-        return Scored(logits, loss)
+            return cast(Tensor, self.head(features))
+        return cast(Head, self.head).scored(features, targets)
 
     def _told(self, features: Tensor, condition: Tensor | None) -> Tensor:
         width = 0 if condition is None else condition.shape[1]

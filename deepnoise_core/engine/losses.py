@@ -20,26 +20,29 @@ def hard_targets(labels: Tensor, smoothing: float = 0.0) -> Targets:
 
 
 def target_loss(logits: Tensor, targets: Targets) -> Tensor:
-    """Cross-entropy of each row with its weighted classes and label smoothing, float32 [B].
+    """Cross-entropy of each image with its weighted classes and label smoothing, float32 [n].
 
     Smoothing ε gives every class the share ε/K and its target 1 − ε (Szegedy et al. 2016, arXiv 1512.00567).
 
     Args:
-        logits: [B, K].
-        targets: of the B rows.
+        logits: of B images, [B, K].
+        targets: of the first n of them.
     """
+    named, count = logits.float(), targets.classes.shape[0]
+    if count < named.shape[0]:
+        named = named[:count]
     if targets.classes.shape[1] == 1 and targets.smoothing == 0:
         # A row's weights add up to 1, so that a single class weighs nothing else.
-        return F.cross_entropy(logits.float(), targets.classes[:, 0], reduction="none")
-    likelihood = F.log_softmax(logits.float(), dim=1)
+        return F.cross_entropy(named, targets.classes[:, 0], reduction="none")
+    likelihood = F.log_softmax(named, dim=1)
     losses = [
         weights * F.nll_loss(likelihood, classes, reduction="none")
         for classes, weights in zip(targets.classes.unbind(1), targets.weights.unbind(1), strict=True)
     ]
-    named = losses[0] if len(losses) == 1 else torch.stack(losses).sum(dim=0)
+    loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum(dim=0)
     if targets.smoothing == 0:
-        return named
-    return (1.0 - targets.smoothing) * named - targets.smoothing * likelihood.mean(dim=1)
+        return loss
+    return (1.0 - targets.smoothing) * loss - targets.smoothing * likelihood.mean(dim=1)
 
 
 def softmax_mse(student: Tensor, teacher: Tensor, reduction: Reduction) -> Tensor:
@@ -54,9 +57,8 @@ def softmax_mse(student: Tensor, teacher: Tensor, reduction: Reduction) -> Tenso
         teacher: logits [B, K]; detached here.
         reduction: what is done over classes.
     """
-    difference = F.softmax(student.float(), dim=1) - F.softmax(teacher.detach().float(), dim=1)
-    distance = difference.square().sum(dim=1).mean()
-    return distance / student.shape[1] if reduction == "class_mean" else distance
+    distance = F.mse_loss(F.softmax(student.float(), dim=1), F.softmax(teacher.detach().float(), dim=1))
+    return distance if reduction == "class_mean" else distance * student.shape[1]
 
 
 def softmax_kl(student: Tensor, teacher: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import cast
 
@@ -43,6 +44,25 @@ def the_loss_is_one_of_each_image(make: Make) -> None:
     torch.autograd.backward(losses.mean())
     optimizer.step()
     require(bool(_loss(head, features, targets).mean() < losses.mean()), "a step downhill does not help")
+
+
+def targets_are_those_of_the_first_images(make: Make) -> None:
+    """With targets of the first n of B images there are B logits, those of a call, and n losses.
+
+    In training mode the first are one pass with the rest: what batch norm follows, it follows once.
+    """
+    head, features, targets = _built(make).eval(), _features(), hard_targets(torch.arange(3))
+    logits, losses = cast(Head, head).scored(features, targets)
+    require(close(logits, head(features)), "other logits with targets than without")
+    require(losses.shape == (3,), f"targets of 3 of 4 images give a loss {tuple(losses.shape)}")
+    require(close(losses, _loss(head, features[:3], targets)), "images without a target change the loss")
+    asked, called = copy.deepcopy(head).train(), head.train()
+    cast(Head, asked).scored(features, targets)
+    called(features)
+    require(
+        all(close(one, other) for one, other in zip(asked.buffers(), called.buffers(), strict=True)),
+        "buffers after a pass with targets are not those after a call",
+    )
 
 
 def mixed_targets_weigh_their_losses(make: Make) -> None:
@@ -133,6 +153,7 @@ def torch_export_is_reported(make: Make) -> str:
 BASIC = (
     logits_have_one_column_a_class,
     the_loss_is_one_of_each_image,
+    targets_are_those_of_the_first_images,
     the_gradient_is_finite,
     safetensors_keep_the_head,
 )
@@ -155,7 +176,7 @@ def _built(make: Make, classes: int = _CLASSES, seed: int = 0, features: int = _
 
 
 def _loss(head: nn.Module, features: Tensor, targets: Targets) -> Tensor:
-    return cast(Head, head).loss(features, targets)
+    return cast(Head, head).scored(features, targets).loss
 
 
 def _features() -> Tensor:

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import Targets
+from deepnoise_core.contracts import Scored, Targets
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.losses import target_loss
 
@@ -46,9 +46,10 @@ class SmallHead(nn.Module):
         """Logits [B, K]."""
         return cast(Tensor, self.linear(features))
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        """Cross-entropy, [B]."""
-        return target_loss(self(features), targets)
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        """Logits [B, K], and the cross-entropy of the first n."""
+        logits = cast(Tensor, self(features))
+        return Scored(logits, target_loss(logits, targets))
 
 
 def small_classifier(

@@ -50,7 +50,7 @@ FIELDS: Mapping[type[BaseModel], str] = {
 
 PROTOCOLS: Mapping[Kind, tuple[type, ...]] = {
     Kind.BACKBONE: (protocols.BackboneFactory, protocols.Backbone),
-    Kind.HEAD: (protocols.HeadFactory, protocols.Head, training.Targets),
+    Kind.HEAD: (protocols.HeadFactory, protocols.Head, training.Targets, training.Scored),
     Kind.NORMALIZER: (
         protocols.NormalizerFactory,
         protocols.Normalizer,

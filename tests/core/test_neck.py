@@ -1,12 +1,11 @@
 """The neck against torch's functions, and heads with batch norm in a classifier."""
 
-import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepnoise_core.contracts import Scored, Targets
-from deepnoise_core.engine.batch_norm import set_batch_norm_momentum, statistics_kept
+from deepnoise_core.engine.batch_norm import set_batch_norm_momentum
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.losses import hard_targets, target_loss
 from deepnoise_core.engine.neck import make_neck
@@ -53,8 +52,9 @@ class WithNeck(nn.Module):
         logits: Tensor = self.linear(self.neck(features))
         return logits
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        return target_loss(self(features), targets)
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        logits: Tensor = self(features)
+        return Scored(logits, target_loss(logits, targets))
 
 
 class Flat(nn.Module):
@@ -80,15 +80,3 @@ def test_batch_norm_of_a_head_follows_each_pass_once() -> None:
         torch.testing.assert_close(one, other, msg=name)
     mean = dict(student.named_buffers())["head.neck.0.running_mean"]
     torch.testing.assert_close(mean, 0.05 * images.flatten(1).mean(dim=0))
-
-
-def test_kept_statistics_are_followed_again_afterwards() -> None:
-    made = neck()
-    with statistics_kept(made), pytest.raises(ValueError, match="more than 1 value"):
-        made(torch.randn(1, 6))
-    with statistics_kept(made):
-        made(torch.randn(8, 6))
-    buffers = dict(made.named_buffers())
-    assert not buffers["0.running_mean"].any()
-    made(torch.randn(8, 6))
-    assert buffers["0.running_mean"].any()

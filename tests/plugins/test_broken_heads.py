@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import Targets
+from deepnoise_core.contracts import Scored, Targets
 from deepnoise_core.engine.losses import hard_targets
 from deepnoise_core.testing import heads
 from deepnoise_core.testing.suites import Law
@@ -25,15 +25,34 @@ class _Linear(LinearHead):
 class _Mean(_Linear):
     """Gives one loss for all."""
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        return super().loss(features, targets).mean()
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        logits, loss = super().scored(features, targets)
+        return Scored(logits, loss.mean())
+
+
+class _Whole(_Linear):
+    """Looks at all images where some have a target, which normalizes by others in their loss."""
+
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        logits, loss = super().scored(features, targets)
+        return Scored(logits, loss + logits.mean())
+
+
+class _Twice(LinearHead):
+    """Shows its neck every image twice where there are targets."""
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__(LinearOptions(neck=8), num_features=num_features, num_classes=num_classes)
+
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        return Scored(self(features), super().scored(features, targets).loss)
 
 
 class _FirstTarget(_Linear):
     """Takes a mixed image for its first."""
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        return super().loss(features, hard_targets(targets.classes[:, 0], targets.smoothing))
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        return super().scored(features, hard_targets(targets.classes[:, 0], targets.smoothing))
 
 
 class _Batch(_Linear):
@@ -49,8 +68,8 @@ class _Untaught(DualHead):
     def __init__(self, num_features: int, num_classes: int) -> None:
         super().__init__(DualOptions(), num_features=num_features, num_classes=num_classes)
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        return self.arcface.loss(self.neck(features), targets)
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        return Scored(self(features), self.arcface.scored(self.neck(features), targets).loss)
 
 
 class _Sharp(ArcFaceHead):
@@ -74,10 +93,11 @@ class _Surplus(LinearHead):
 class _Coarse(_Linear):
     """Takes the spread as mean square less squared mean, which falls below zero where numbers are coarse."""
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        shifted = self(features) + 100.0
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        logits, loss = super().scored(features, targets)
+        shifted = logits + 100.0
         spread: Tensor = (shifted.square().mean(dim=1) - shifted.mean(dim=1).square()).sqrt()
-        return super().loss(features, targets) + spread.float()
+        return Scored(logits, loss + spread.float())
 
 
 class _UnsavedScale(_Linear):
@@ -114,6 +134,8 @@ class _Unexportable(_Linear):
         (_UnsavedScale, heads.safetensors_keep_the_head, "saved and loaded weights give other logits"),
         (_Idle, heads.every_parameter_takes_part, "reaches no parameter idle.weight, idle.bias"),
         (_Mean, heads.the_loss_is_one_of_each_image, "a loss of"),
+        (_Whole, heads.targets_are_those_of_the_first_images, "without a target change the loss"),
+        (_Twice, heads.targets_are_those_of_the_first_images, "buffers after a pass with targets"),
         (_FirstTarget, heads.mixed_targets_weigh_their_losses, "do not weigh their losses"),
         (_Batch, heads.evaluation_needs_no_label, "other logits than in a batch"),
         (_Untaught, heads.what_the_loss_teaches_the_logits_say, "do not say what the loss teaches"),

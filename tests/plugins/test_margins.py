@@ -47,7 +47,7 @@ def double(parameter: torch.Tensor) -> Matrix:
 
 def loss_of(head: MarginHead | DualHead, labels: NDArray[np.int64] = LABELS, smoothing: float = 0.0) -> Matrix:
     targets = hard_targets(torch.tensor(labels), smoothing)
-    return double(head.loss(torch.tensor(FEATURES, dtype=torch.float32), targets))
+    return double(head.scored(torch.tensor(FEATURES, dtype=torch.float32), targets).loss)
 
 
 def cosines(weight: Matrix) -> Matrix:
@@ -124,7 +124,7 @@ def test_beyond_pi_the_logit_still_falls_with_the_angle() -> None:
         head.cosine.weight.copy_(torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
     angles = torch.linspace(0, torch.pi, 400, dtype=torch.float64)
     features = torch.stack([angles.cos(), angles.sin(), 0 * angles], dim=1).float()
-    loss = head.loss(features, hard_targets(torch.zeros(400, dtype=torch.int64))).double()
+    loss = head.scored(features, hard_targets(torch.zeros(400, dtype=torch.int64))).loss.double()
     assert (loss.diff() > -1e-6).all()
 
 
@@ -140,7 +140,7 @@ def test_the_gradient_is_finite_where_cosine_is_one(
     features = (sign * head.cosine.weight.detach()[:1]).to(torch.bfloat16 if half else torch.float32)
     features.requires_grad_()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-        loss = head.loss(features, hard_targets(torch.tensor([0]))).sum()
+        loss = head.scored(features, hard_targets(torch.tensor([0]))).loss.sum()
     gradients = torch.autograd.grad(loss, [features, head.cosine.weight])
     assert all(torch.isfinite(each).all() for each in (loss, *gradients))
     assert head.cosine(features)[0, 0].item() == sign
@@ -161,7 +161,7 @@ def test_each_class_of_a_mixed_image_has_its_margin_alone(make: Callable[..., nn
     first, second = LABELS, (LABELS + 1) % 4
     classes = torch.tensor(np.stack([first, second], axis=1))
     mixed = Targets(classes, torch.tensor([0.25, 0.75]).repeat(64, 1))
-    made = head.loss(torch.tensor(FEATURES, dtype=torch.float32), mixed)
+    made = head.scored(torch.tensor(FEATURES, dtype=torch.float32), mixed).loss
     np.testing.assert_allclose(
         double(made), 0.25 * loss_of(head, first) + 0.75 * loss_of(head, second), rtol=1e-5
     )

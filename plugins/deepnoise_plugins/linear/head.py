@@ -4,7 +4,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import Targets
+from deepnoise_core.contracts import Scored, Targets
 from deepnoise_core.engine.losses import target_loss
 from deepnoise_core.engine.neck import make_neck
 from deepnoise_plugins.linear.options import LinearOptions
@@ -23,6 +23,7 @@ class LinearHead(nn.Module):
         """Logits [B, K] of features [B, F]."""
         return cast(Tensor, self.linear(self.dropout(self.neck(features))))
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        """Cross-entropy, float32 [B]."""
-        return target_loss(self(features), targets)
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        """Logits [B, K], and the cross-entropy of the first n, float32 [n]."""
+        logits = cast(Tensor, self(features))
+        return Scored(logits, target_loss(logits, targets))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deepnoise_core.contracts import Targets
+from deepnoise_core.contracts import Scored, Targets
 from deepnoise_core.engine.losses import hard_targets, target_loss
 from deepnoise_core.engine.neck import make_neck
 
@@ -41,14 +41,18 @@ class MarginHead(nn.Module):
         scaled: Tensor = self.scale * self.cosine(self.neck(features))
         return scaled
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        """Cross-entropy with the margin on the target, [B]; several targets weigh a loss each."""
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        """Logits [B, K], and the cross-entropy with the margin on the target of the first n, float32 [n].
+
+        Several targets of an image weigh a loss each.
+        """
         cosine = self.cosine(self.neck(features))
+        named = cosine[: len(targets.classes)]
         losses = [
-            weights * target_loss(self._logits(cosine, classes), hard_targets(classes, targets.smoothing))
+            weights * target_loss(self._logits(named, classes), hard_targets(classes, targets.smoothing))
             for classes, weights in zip(targets.classes.unbind(1), targets.weights.unbind(1), strict=True)
         ]
-        return torch.stack(losses).sum(dim=0)
+        return Scored(self.scale * cosine, torch.stack(losses).sum(dim=0))
 
     def _logits(self, cosine: Tensor, labels: Tensor) -> Tensor:
         true = cosine.gather(1, labels[:, None])

@@ -4,7 +4,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import Targets
+from deepnoise_core.contracts import Scored, Targets
 from deepnoise_core.engine.losses import target_loss
 from deepnoise_core.engine.neck import make_neck
 from deepnoise_plugins.margins.arcface import ArcFaceHead
@@ -30,8 +30,9 @@ class DualHead(nn.Module):
         """The linear layer's logits [B, K] of features [B, F]."""
         return cast(Tensor, self.linear(self.neck(features)))
 
-    def loss(self, features: Tensor, targets: Targets) -> Tensor:
-        """Weighted sum of both losses, float32 [B]."""
+    def scored(self, features: Tensor, targets: Targets) -> Scored:
+        """The linear layer's logits [B, K], and the weighted sum of both losses of the first n, float32 [n]."""
         seen = self.neck(features)
-        plain, angular = target_loss(self.linear(seen), targets), self.arcface.loss(seen, targets)
-        return self.linear_weight * plain + self.margin_weight * angular
+        logits = cast(Tensor, self.linear(seen))
+        plain, angular = target_loss(logits, targets), self.arcface.scored(seen, targets).loss
+        return Scored(logits, self.linear_weight * plain + self.margin_weight * angular)
