@@ -29,7 +29,7 @@ from torch import nn
 from deepnoise_core.contracts import CheckpointOptions, Screen
 
 RESULT = Path(__file__).parent / "results" / "engine.json"
-SMALL_STEPS, TINY_STEPS, TINY_ROUNDS, ROUNDS = 60, 300, 5, 7
+SMALL_STEPS, TINY_STEPS, TINY_ROUNDS, ROUNDS = 240, 300, 5, 7
 SAME_STEPS, ROUNDING = 10, 1e-4
 SMALL = "backbone={name: timm, options: {model: test_resnet}}"
 

@@ -2,7 +2,7 @@
 
 Run `make bench-peers`, or `python benchmarks/peers.py`: minutes on one core. Prints a table, and writes
 `benchmarks/results/peers.json`. The loops take turns, ten steps each, so that other work slows all alike; times
-are those that the loop's thread works, the first decile over all steps. timm's `train.py` is not part of its
+are those that the loop's thread works: ratios of turns that follow one another, the median of them. timm's `train.py` is not part of its
 package, so that its loop is written from what it does, around timm's own optimizer, schedule and meter; USB's
 steps are those of the released `semilearn`, which is put beside the repository's environment.
 """
@@ -25,7 +25,7 @@ from loops.peers import AS_USB, under_timm, under_usb
 from loops.predicting import BACKBONE
 
 RESULT = Path(__file__).parent / "results" / "peers.json"
-SIDE, BATCH, STEPS = 64, 8, 40
+SIDE, BATCH, STEPS = 64, 8, 60
 AS_IT_IS, LENT = "as it is", "channels last"
 
 

@@ -38,8 +38,12 @@ class Beside:
         return float(np.quantile(self.seconds[name][WARM_UP:], 0.1))
 
     def ratio(self, name: str, other: str) -> float:
-        """How much longer a typical step of the first takes than one of the other."""
-        return self.typical(name) / self.typical(other)
+        """How much longer a step of the first takes than one of the other: the median of all turns but the first.
+
+        Loops take their turns one after another, so that each turn compares what the machine did at that time.
+        """
+        ours, others = (np.median(self.seconds[one][TURN:].reshape(-1, TURN), axis=1) for one in (name, other))
+        return float(np.median(ours / others))
 
     def distance(self, name: str, other: str, start: nn.Module) -> float:
         """How far apart the weights of two loops have ended, over how far the second has come from the start."""

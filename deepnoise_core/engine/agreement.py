@@ -51,8 +51,7 @@ def agree(asked: Interruption, checkpoints: Checkpoints, portion: Portion | None
     labelled, unlabelled = (0, 0) if portion is None else (portion.labelled, portion.unlabelled)
     due = is_first() and checkpoints.due()
     every = numbers_of_all(int(asked.signal or 0), int(due), labelled, unlabelled)
-    # As Python's numbers: numpy takes longer over so few, and every step comes here.
-    numbers, dues, known, pool = every.T.tolist()
+    numbers, dues, known, pool = zip(*every, strict=True)
     signalled = signal.Signals(max(numbers)) if any(numbers) else None
     if portion is None:
         return Agreement(signalled, any(dues))

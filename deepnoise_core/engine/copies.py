@@ -27,12 +27,12 @@ def require_alike(tensors: Mapping[str, Mapping[str, Tensor]], *, parts: Sequenc
     found = ((part, name, tensor) for part in parts for name, tensor in tensors[part].items())
     named = [one for one in found if not is_divided(one[2])]
     sums = numbers_of_all(*(_sum_of_bytes(tensor) for _, _, tensor in named))
-    for place in (sums != sums[0]).any(axis=0).nonzero()[0]:
-        part, name, _ = named[place]
-        raise TrainingError(
-            f"the {part} differs between processes, first in {name!r}: something in it follows each process's "
-            "own images and is not brought together; train it with one process"
-        )
+    for (part, name, _), *bits in zip(named, *sums, strict=True):
+        if len(set(bits)) > 1:
+            raise TrainingError(
+                f"the {part} differs between processes, first in {name!r}: something in it follows each "
+                "process's own images and is not brought together; train it with one process"
+            )
 
 
 def _sum_of_bytes(tensor: Tensor) -> int:

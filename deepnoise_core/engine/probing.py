@@ -63,7 +63,7 @@ def probe(job: TrainingJob, hardware: Hardware) -> Probe | None:
     size = _batch(job, hardware)
     best = max(rates, key=lambda way: rates[way])
     own = ways.index(best if rates[best] > MARGIN * rates[hardware] else hardware)
-    chosen = ways[int(numbers_of_all(own)[0, 0])]
+    chosen = ways[numbers_of_all(own)[0][0]]
     return Probe(chosen, {way.way: size * rate for way, rate in rates.items()})
 
 

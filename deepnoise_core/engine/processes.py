@@ -61,12 +61,12 @@ def meeting_point() -> Callable[[], None]:
     return meet
 
 
-def numbers_of_all(*numbers: int) -> NDArray[np.int64]:
-    """The numbers of all processes, int64 [processes, n]."""
+def numbers_of_all(*numbers: int) -> list[tuple[int, ...]]:
+    """The numbers of each process, which must fit int64."""
     if process_count() == 1:
-        return np.array([numbers], dtype=np.int64)
+        return [numbers]
     own = torch.tensor([numbers], dtype=torch.int64)
-    return rows_of_all(own, [1] * process_count()).numpy()
+    return [tuple(one) for one in rows_of_all(own, [1] * process_count()).tolist()]
 
 
 def texts_of_all(text: str) -> list[str]:
@@ -74,7 +74,7 @@ def texts_of_all(text: str) -> list[str]:
     if process_count() == 1:
         return [text]
     data = text.encode()
-    sizes = numbers_of_all(len(data))[:, 0].tolist()
+    sizes = [size for (size,) in numbers_of_all(len(data))]
     joined = rows_of_all(torch.from_numpy(np.frombuffer(data, dtype=np.uint8).copy()), sizes).numpy().tobytes()
     ends = np.cumsum(sizes)
     return [joined[end - size : end].decode() for size, end in zip(sizes, ends, strict=True)]
@@ -90,7 +90,7 @@ def rows_of_all(values: Tensor, sizes: Sequence[int] | None = None) -> Tensor:
     count = process_count()
     if count == 1:
         return values
-    held = numbers_of_all(len(values))[:, 0].tolist() if sizes is None else sizes
+    held = [size for (size,) in numbers_of_all(len(values))] if sizes is None else sizes
     padded = values.new_zeros((max(held), *values.shape[1:]))
     padded[: len(values)] = values.detach()
     found = [torch.empty_like(padded) for _ in range(count)]
@@ -108,13 +108,13 @@ def array_of_all(values: NDArray[Any]) -> NDArray[Any]:
     return whole.reshape(-1, *values.shape[1:])
 
 
-@torch.no_grad()
 def average_over_all(tensors: Sequence[Tensor]) -> None:
     """Replace floating-point tensors of one type by their mean over all processes, to the same bits in each."""
     if process_count() == 1 or not tensors:
         return
-    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-    dist.all_reduce(flat)
-    parts = (flat / process_count()).split_with_sizes([tensor.numel() for tensor in tensors])
-    for tensor, part in zip(tensors, parts, strict=True):
-        tensor.copy_(part.view_as(tensor))
+    with torch.no_grad():
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        dist.all_reduce(flat)
+        parts = (flat / process_count()).split_with_sizes([tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))

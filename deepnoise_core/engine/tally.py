@@ -14,6 +14,9 @@ from deepnoise_core.contracts import Losses
 from deepnoise_core.engine.observation import LOSS
 from deepnoise_core.engine.processes import is_first, process_count, texts_of_all
 
+_AT_ONCE = 64
+"""Steps whose losses are summed at once."""
+
 
 class Tally:
     """Sums over the steps of an epoch, from its start.
@@ -27,19 +30,20 @@ class Tally:
         self.steps, self.skipped = 0, 0
         self._sites, self._started = 0, time.perf_counter()
         self._sums: dict[str, Tensor] = {}
+        self._unsummed: list[tuple[Losses, float]] = []
 
     def add(self, losses: Losses, sites: int, share: float = 1.0) -> None:
         """Count a step; its losses stay on their device, so that nothing waits for it.
 
         Args:
-            losses: of this process's share of the step.
+            losses: of this process's share of the step, without a gradient.
             sites: of the whole step.
             share: what these losses count in the mean over all processes.
         """
-        terms = {LOSS + name: value for name, value in losses.terms.items()}
-        for name, value in (terms | dict(losses.logs)).items():
-            own = value.detach() if share == 1.0 else share * value.detach()
-            self._sums[name] = own + self._sums.get(name, 0.0)
+        self._unsummed.append((losses, share))
+        # After a step the processor has forgotten how to add so few numbers, and takes ten times as long.
+        if len(self._unsummed) == _AT_ONCE:
+            self._sum()
         self.steps += 1
         self._sites += sites
 
@@ -50,6 +54,7 @@ class Tally:
 
     def tensors(self) -> Mapping[str, Tensor]:
         """The sums so far, of all processes, to go on from; each process must ask for them."""
+        self._sum()
         if process_count() == 1:
             return self._sums
         sums = json.dumps({name: float(value) for name, value in self._sums.items()})
@@ -66,7 +71,7 @@ class Tally:
 
     def restore(self, tensors: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
         """Go on from what `tensors` and `counts` gave; the sums stay with the first process."""
-        self._sums = dict(tensors) if is_first() else {}
+        self._sums, self._unsummed = dict(tensors) if is_first() else {}, []
         self.steps, self.skipped, self._sites = (int(counts[name]) for name in ("steps", "skipped", "sites"))
         self._started = time.perf_counter() - counts["seconds"]
 
@@ -82,3 +87,11 @@ class Tally:
         """
         seconds = time.perf_counter() - self._started
         return {"seconds": seconds, "sites_per_second": self._sites / seconds, "waiting": waited / seconds}
+
+    def _sum(self) -> None:
+        unsummed, self._unsummed = self._unsummed, []
+        for losses, share in unsummed:
+            terms = {LOSS + name: value for name, value in losses.terms.items()}
+            for name, value in (terms | dict(losses.logs)).items():
+                own = value.detach() if share == 1.0 else share * value.detach()
+                self._sums[name] = own + self._sums.get(name, 0.0)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.data.batches import Rows, StepRows, shares_of
@@ -35,9 +34,9 @@ def test_each_appearance_is_in_one_share_and_shares_are_of_equal_size(known: int
 def test_copies_that_differ_in_one_bit_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[int, ...]] = []
 
-    def compared(*numbers: int) -> NDArray[np.int64]:
+    def compared(*numbers: int) -> list[tuple[int, ...]]:
         seen.append(numbers)
-        return np.array([seen[0], numbers])
+        return [seen[0], numbers]
 
     monkeypatch.setattr(copies, "process_count", lambda: 2)
     monkeypatch.setattr(copies, "numbers_of_all", compared)

@@ -132,5 +132,6 @@ def test_no_step_waits_for_a_gpu(strategy: str, screen: Screen, monkeypatch: pyt
         assert losses is not None
         made.strategy.after_step(made.student, Progress(0, 1, 9, steps.per_epoch))
         tally.add(losses, portion.labelled)
+        sums = tally.tensors()
     assert copies.pinned
-    assert all(one.device == GPU for one in tally.tensors().values())
+    assert all(one.device == GPU for one in sums.values())

@@ -60,7 +60,8 @@ class MeanTeacher:
             progress: where training stands.
         """
         options, ramp = self.options, self.ramp(progress)
-        self.teacher.train()
+        if not self.teacher.training:
+            self.teacher.train()
         with torch.no_grad():
             target = self.teacher(*self._images(batch, options.teacher_view))
         if options.distance == "kl":
