@@ -34,7 +34,7 @@ class Agreement:
 
         Raises:
             KeyboardInterrupt: after Ctrl-C.
-            SystemExit: after SIGTERM, with the code 143 that shells and schedulers know.
+            SystemExit: after another signal, with 128 and its number, as shells and schedulers know it.
         """
         if self.signal is not None:
             end_by(self.signal)

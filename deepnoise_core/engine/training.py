@@ -54,8 +54,8 @@ def train(
 ) -> TrainingResult:
     """Run a job to its end; write `metrics.jsonl`, and the best weights and states to `checkpoints/`.
 
-    Ctrl-C and SIGTERM end it after the step at hand, with a state saved; a second one at once. An observer
-    stops it so by a KeyboardInterrupt when it is told of an epoch.
+    Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 end it after the step at hand, with a state saved; a second Ctrl-C or
+    SIGTERM at once. An observer stops it so by a KeyboardInterrupt when it is told of an epoch.
 
     Args:
         job: what to train.
@@ -71,7 +71,7 @@ def train(
         ImageError: a site cannot be read, and the inputs' store does not go on without it.
         OutputError: the disk is full; the states before are still there.
         KeyboardInterrupt: after Ctrl-C.
-        SystemExit: after SIGTERM, with code 143.
+        SystemExit: after another signal, with 128 and its number.
     """
     check_job(job)
     with torch.random.fork_rng():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -53,7 +56,7 @@ class Terminal:
     """An observer that shows bars on a terminal, and plain lines where output is redirected."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(file=cast(TextIO, _Closable(sys.stderr)), highlight=False)
         self._progress: Progress | None = None
 
     def note(self, text: str) -> None:
@@ -96,6 +99,37 @@ class Terminal:
 def percent(value: float | None) -> str:
     """`12.3 %`, or a dash where there is no value."""
     return "–" if value is None else f"{100 * value:.1f} %"
+
+
+class _Closable:
+    """A stream that leads nowhere once its terminal is closed, so that a training can still save its state."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._leading_nowhere_when_closed():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._leading_nowhere_when_closed():
+            self._stream.flush()
+
+    @contextmanager
+    def _leading_nowhere_when_closed(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            # What the stream still holds is written when the program ends, and would fail once more.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
 
 
 def _figure(name: str, value: float) -> str:

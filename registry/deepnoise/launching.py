@@ -20,13 +20,13 @@ from torch.multiprocessing.spawn import start_processes
 
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.engine.devices import DeviceName, device_name
+from deepnoise_core.engine.interruption import asking_signals
 from deepnoise_core.engine.joining import joined, launched
 
 T = TypeVar("T")
 
 _GRACE = 10.0
 """Seconds that processes have to leave by themselves after one of them has failed."""
-_FORWARDED = (signal.SIGINT, signal.SIGTERM)
 _HOST = "127.0.0.1"
 
 
@@ -68,7 +68,7 @@ def must_launch(processes: int) -> bool:
 def run_in_processes(command: Callable[[], int], processes: int) -> int:
     """Run a command in this many processes.
 
-    Ctrl-C and SIGTERM are passed on, once each. Where one process fails the others end too. Where this process is
+    Signals that ask to stop are passed on. Where one process fails the others end too. Where this process is
     killed, the others take it for Ctrl-C.
 
     Args:
@@ -110,7 +110,7 @@ def _passed_on(processes: Sequence[BaseProcess]) -> Iterator[None]:
             if one.is_alive() and one.pid is not None:
                 os.kill(one.pid, number)
 
-    before = {number: signal.signal(number, forward) for number in _FORWARDED}
+    before = {number: signal.signal(number, forward) for number in asking_signals()}
     try:
         yield
     finally:

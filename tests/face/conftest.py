@@ -117,12 +117,18 @@ class Parent:
         environment: Mapping[str, str] | None = None,
         user: int = 0,
         largest_file: int = 0,
+        terminal: str = "",
+        nohup: bool = False,
     ) -> Process:
-        """A command; perhaps of another user, or one that may write no larger file, in bytes."""
+        """A command; perhaps of another user, or one that may write no larger file, in bytes.
+
+        Where a terminal is given, the command tells what it tells there alone.
+        """
         descriptor, name = tempfile.mkstemp(dir=self.folder)
         os.close(descriptor)
         order = {"environment": dict(environment or {}), "user": user, "largest_file": largest_file}
-        return Process(int(self.order(start=[*map(str, words)], errors=name, **order)), Path(name), self)
+        order |= {"errors": terminal or name, "nohup": nohup}
+        return Process(int(self.order(start=[*map(str, words)], **order)), Path(name), self)
 
     def order(self, **order: Any) -> str:
         """Send one order; the answer."""

@@ -1,12 +1,14 @@
 """Commands in processes of their own, forked from one with most imports done.
 
 Run as a program it reads orders, a line of JSON each, and answers `start` with a process id, `wait` with an exit
-code, negative where a signal ended it. A command may be of another `user`, or write no file above `largest_file`.
+code, negative where a signal ended it. A command may be of another `user`, write no file above `largest_file`, or
+take no notice of SIGHUP as under nohup.
 """
 
 import json
 import os
 import resource
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -53,9 +55,12 @@ def become(order: dict[str, Any]) -> None:
     code = 70  # as of a defect, which leaves its traceback
     try:
         os.setsid()
-        os.dup2(os.open(order["errors"], os.O_WRONLY), 2)
+        # A terminal is that of the process only where it is opened to be read too.
+        os.dup2(os.open(order["errors"], os.O_RDWR), 2)
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         os.environ.update(order["environment"])
+        if order["nohup"]:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if order["largest_file"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"], resource.RLIM_INFINITY))
         if order["user"]:
@@ -64,8 +69,9 @@ def become(order: dict[str, Any]) -> None:
         code = import_module("deepnoise.cli").main(order["start"])
     except BaseException:  # noqa: BLE001 - a process ends here, whatever happened
         sys.excepthook(*sys.exc_info())
-    finally:
+    try:
         sys.stderr.flush()
+    finally:
         os._exit(code)
 
 

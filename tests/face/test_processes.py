@@ -31,6 +31,7 @@ WITHOUT_BATCH_NORM = (
     "train.skip_nonfinite=1",
 )
 LONG = ("train.epochs=400", "train.max_steps=400")
+ENDS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 128 + signal.SIGUSR1}
 PARTS = ("student", "strategy", "optimizer")
 
 Done = subprocess.CompletedProcess[str]
@@ -197,14 +198,15 @@ def begun(run: Path) -> Path:
     return run
 
 
+@pytest.mark.parametrize(("number", "code"), ENDS.items())
 def test_a_signal_to_one_process_ends_all_after_the_same_step(
-    tiny_screen: Path, pair: Starts, tmp_path: Path
+    number: signal.Signals, code: int, tiny_screen: Path, pair: Starts, tmp_path: Path
 ) -> None:
     started = pair(*words_of(tiny_screen, tmp_path / "run", *LONG, "train.checkpoints.minutes=5"))
     run = begun(tmp_path / "run")
-    os.kill(started.processes[1].pid, signal.SIGTERM)
+    os.kill(started.processes[1].pid, number)
     codes, told = started.ended()
-    assert codes == [143, 143], told
+    assert codes == [code, code], told
     assert f"continue it with deepnoise train --resume {run}" in told[0]
     (step,) = saved_steps(run / "checkpoints")
     assert 0 < step < 400
@@ -224,14 +226,17 @@ def test_where_one_is_killed_the_other_ends(
     assert "Traceback" not in told[0]
 
 
-def test_the_option_starts_processes_that_leave_with_it(tiny_screen: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_the_option_starts_processes_that_leave_with_it(
+    number: signal.Signals, tiny_screen: Path, tmp_path: Path
+) -> None:
     words = words_of(tiny_screen, tmp_path / "run", *LONG, "train.checkpoints.minutes=5")
     arguments = [sys.executable, "-m", "deepnoise", *map(str, words), "--processes", "2"]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     begun(tmp_path / "run")
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     _, told = process.communicate(timeout=60)
-    assert process.returncode == 143, told
+    assert process.returncode == ENDS[number], told
     assert told.count("continue it with") == 1
     assert "Traceback" not in told
     assert len(saved_steps(tmp_path / "run" / "checkpoints")) == 1

@@ -2,6 +2,8 @@
 
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import time
@@ -31,6 +33,7 @@ SETS = (
     "train.checkpoints.keep=99",
 )
 STOPS = {"supervised": (5,), "mean-teacher": (5,), "pseudo-labels": (1, 3, 5, STEPS)}
+ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGUSR1: 128 + signal.SIGUSR1}
 STRATEGIES = {
     "supervised": ("strategy=supervised",),
     "mean-teacher": ("strategy=mean-teacher", "train.optimizer.name=sgd"),
@@ -112,7 +115,7 @@ def test_a_run_that_stopped_after_any_step_ends_as_if_it_had_not(
     assert_same(halted, whole(strategy).path)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDS)
 def test_a_signal_while_the_bundle_is_written_comes_too_late_to_stop(
     number: signal.Signals, pseudo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,7 +174,19 @@ def test_a_run_goes_on_with_no_other_recipe(pseudo: Run, tmp_path: Path, tells_o
     tells_of("`recipe.yaml` was changed", raised.value, 2)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def words_of(screen: Path, out: Path, steps: int) -> list[object]:
+    sets = ["train.epochs=400", f"train.max_steps={steps}"]
+    return ["train", "tiny", "--screen", screen, "--out", out, "--device", "cpu", "--set", *sets]
+
+
+def wait_until_begun(run: Path, pause: Callable[[], None] = lambda: time.sleep(0.02)) -> None:
+    until = time.monotonic() + 60
+    while not (run / "metrics.jsonl").exists():
+        assert time.monotonic() < until
+        pause()
+
+
+@pytest.mark.parametrize(("number", "code"), ENDS.items())
 def test_a_signal_ends_a_run_after_its_step_with_what_goes_on(
     number: signal.Signals,
     code: int,
@@ -180,18 +195,37 @@ def test_a_signal_ends_a_run_after_its_step_with_what_goes_on(
     start_command: Callable[..., Any],
     tells_of: Tells,
 ) -> None:
-    sets = ["train.epochs=400", "train.max_steps=400"]
-    words = ["--screen", tiny_screen, "--out", tmp_path / "run", "--device", "cpu", "--set", *sets]
-    process = start_command("train", "tiny", *words)
-    until = time.monotonic() + 60
-    while not (tmp_path / "run" / "metrics.jsonl").exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    out = tmp_path / "run"
+    process = start_command(*words_of(tiny_screen, out, steps=400))
+    wait_until_begun(out)
     os.kill(process.pid, number)
     ended, told = process.wait()
     assert ended == code, told
-    tells_of("Ctrl-C, or SIGTERM as schedulers send it", told, code)
-    assert f"--resume {tmp_path / 'run'}" in told
+    tells_of("Ctrl-C; SIGTERM or SIGUSR1 of a scheduler; SIGHUP of a terminal that is closed", told, code)
+    assert f"--resume {out}" in told
     assert "Traceback" not in told
-    (step,) = saved_steps(tmp_path / "run" / "checkpoints")
+    (step,) = saved_steps(out / "checkpoints")
     assert 0 < step < 400
+
+
+@pytest.mark.parametrize("nohup", [False, True], ids=["plain", "nohup"])
+def test_a_terminal_that_is_closed_ends_a_run_in_order_or_not_at_all(
+    tiny_screen: Path, tmp_path: Path, start_command: Callable[..., Any], *, nohup: bool
+) -> None:
+    out, (ours, its) = tmp_path / "run", pty.openpty()
+    steps = 40 if nohup else 400
+    process = start_command(*words_of(tiny_screen, out, steps), terminal=os.ttyname(its), nohup=nohup)
+    shown = bytearray()
+
+    def read() -> None:
+        if select.select([ours], [], [], 0.02)[0]:
+            shown.extend(os.read(ours, 1 << 16))
+
+    wait_until_begun(out, read)
+    assert b"epoch 1/400" in shown
+    os.close(its)
+    os.close(ours)
+    ended, _ = process.wait()
+    assert ended == (0 if nohup else 129)
+    assert (out / "bundle").is_dir() == nohup
+    assert saved_steps(out / "checkpoints")

@@ -35,12 +35,12 @@ class _Job:
 def do_side_by_side(trials: Mapping[str, Trial], jobs: int, logs: Path, ledger: Ledger) -> None:
     """Do trials, `jobs` at a time; what each says goes to a file of its own in `logs`.
 
-    Each has its share of the processor's cores, and a GPU of its own where there are several. Ctrl-C and SIGTERM
-    are passed on, so that trials save their state; a second one ends all at once.
+    Each has its share of the processor's cores, and a GPU of its own where there are several. A signal that
+    asks to stop is passed on, so that trials save their state; a second one ends all at once.
 
     Raises:
         KeyboardInterrupt: after Ctrl-C.
-        SystemExit: after SIGTERM.
+        SystemExit: after another signal, with 128 and its number.
     """
     logs.mkdir(exist_ok=True)
     waiting, running = list(trials.items()), list[_Job]()
