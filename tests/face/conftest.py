@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -158,6 +159,19 @@ def start_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         yield Parent(process, tmp_path_factory.mktemp("told")).start
         assert process.stdin is not None
         process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def wait_until_begun() -> Callable[..., None]:
+    """Waits until a training has done its first epoch, and does something between two looks."""
+
+    def wait(run: Path, pause: Callable[[], None] = lambda: time.sleep(0.02)) -> None:
+        until = time.monotonic() + 60
+        while not (run / "metrics.jsonl").exists():
+            assert time.monotonic() < until
+            pause()
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -190,20 +188,18 @@ def test_a_fault_is_told_once(
     assert not (tmp_path / "run").exists()
 
 
-def begun(run: Path) -> Path:
-    until = time.monotonic() + 60
-    while not (run / "metrics.jsonl").exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return run
-
-
 @pytest.mark.parametrize(("number", "code"), ENDS.items())
 def test_a_signal_to_one_process_ends_all_after_the_same_step(
-    number: signal.Signals, code: int, tiny_screen: Path, pair: Starts, tmp_path: Path
+    number: signal.Signals,
+    code: int,
+    tiny_screen: Path,
+    pair: Starts,
+    tmp_path: Path,
+    wait_until_begun: Callable[..., None],
 ) -> None:
-    started = pair(*words_of(tiny_screen, tmp_path / "run", *LONG, "train.checkpoints.minutes=5"))
-    run = begun(tmp_path / "run")
+    run = tmp_path / "run"
+    started = pair(*words_of(tiny_screen, run, *LONG, "train.checkpoints.minutes=5"))
+    wait_until_begun(run)
     os.kill(started.processes[1].pid, number)
     codes, told = started.ended()
     assert codes == [code, code], told
@@ -213,10 +209,14 @@ def test_a_signal_to_one_process_ends_all_after_the_same_step(
 
 
 def test_where_one_is_killed_the_other_ends(
-    tiny_screen: Path, pair: Starts, tmp_path: Path, tells_of: Callable[..., None]
+    tiny_screen: Path,
+    pair: Starts,
+    tmp_path: Path,
+    tells_of: Callable[..., None],
+    wait_until_begun: Callable[..., None],
 ) -> None:
     started = pair(*words_of(tiny_screen, tmp_path / "run", *LONG))
-    begun(tmp_path / "run")
+    wait_until_begun(tmp_path / "run")
     os.kill(started.processes[1].pid, signal.SIGKILL)
     codes, told = started.ended()
     assert codes == [2, -signal.SIGKILL]
@@ -224,35 +224,6 @@ def test_where_one_is_killed_the_other_ends(
     tells_of("one process is killed", told[0], 2)
     assert "continue it with deepnoise train --resume" in told[0]
     assert "Traceback" not in told[0]
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_the_option_starts_processes_that_leave_with_it(
-    number: signal.Signals, tiny_screen: Path, tmp_path: Path
-) -> None:
-    words = words_of(tiny_screen, tmp_path / "run", *LONG, "train.checkpoints.minutes=5")
-    arguments = [sys.executable, "-m", "deepnoise", *map(str, words), "--processes", "2"]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    begun(tmp_path / "run")
-    process.send_signal(number)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == ENDS[number], told
-    assert told.count("continue it with") == 1
-    assert "Traceback" not in told
-    assert len(saved_steps(tmp_path / "run" / "checkpoints")) == 1
-
-
-@pytest.mark.parametrize(
-    ("number", "said"),
-    [("0", "--processes 0: give 1 or more"), ("3", "started 2 already; leave --processes out")],
-)
-def test_numbers_of_processes_that_cannot_be_are_refused(
-    number: str, said: str, deepnoise: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    done = deepnoise("train", "tiny", "--processes", number)
-    assert done.returncode == 2
-    assert said in done.stderr
 
 
 def test_other_ways_to_divide_the_work_are_refused(

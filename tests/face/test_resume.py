@@ -6,7 +6,6 @@ import pty
 import select
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -179,13 +178,6 @@ def words_of(screen: Path, out: Path, steps: int) -> list[object]:
     return ["train", "tiny", "--screen", screen, "--out", out, "--device", "cpu", "--set", *sets]
 
 
-def wait_until_begun(run: Path, pause: Callable[[], None] = lambda: time.sleep(0.02)) -> None:
-    until = time.monotonic() + 60
-    while not (run / "metrics.jsonl").exists():
-        assert time.monotonic() < until
-        pause()
-
-
 @pytest.mark.parametrize(("number", "code"), ENDS.items())
 def test_a_signal_ends_a_run_after_its_step_with_what_goes_on(
     number: signal.Signals,
@@ -193,6 +185,7 @@ def test_a_signal_ends_a_run_after_its_step_with_what_goes_on(
     tiny_screen: Path,
     tmp_path: Path,
     start_command: Callable[..., Any],
+    wait_until_begun: Callable[..., None],
     tells_of: Tells,
 ) -> None:
     out = tmp_path / "run"
@@ -210,7 +203,12 @@ def test_a_signal_ends_a_run_after_its_step_with_what_goes_on(
 
 @pytest.mark.parametrize("nohup", [False, True], ids=["plain", "nohup"])
 def test_a_terminal_that_is_closed_ends_a_run_in_order_or_not_at_all(
-    tiny_screen: Path, tmp_path: Path, start_command: Callable[..., Any], *, nohup: bool
+    tiny_screen: Path,
+    tmp_path: Path,
+    start_command: Callable[..., Any],
+    wait_until_begun: Callable[..., None],
+    *,
+    nohup: bool,
 ) -> None:
     out, (ours, its) = tmp_path / "run", pty.openpty()
     steps = 40 if nohup else 400
