@@ -8,9 +8,15 @@ are independent of batch order, batch size, worker count and interruption.
 from __future__ import annotations
 
 import zlib
+from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from deepnoise_core.data.buckets import AT_ONCE, in_buckets, places
+
+Whole = TypeVar("Whole", bound=np.signedinteger[Any])
 
 _FACTORS = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _GOLDEN, _MIX_1, _MIX_2 = map(np.uint64, _FACTORS)
@@ -55,8 +61,23 @@ def uniforms(keys: NDArray[np.uint64], draws: int) -> NDArray[np.float64]:
 
 def permutation(size: int, seed: int, epoch: int, purpose: str) -> NDArray[np.int64]:
     """A permutation of `range(size)`, int64, the same for the same arguments on every machine."""
-    keys = sample_keys(seed, epoch, np.arange(size), purpose)
-    return np.argsort(keys, kind="stable").astype(np.int64)
+    return shuffled(places(size), seed, epoch, purpose).astype(np.int64, copy=False)
+
+
+def shuffled(numbers: NDArray[Whole], seed: int, epoch: int, purpose: str) -> NDArray[Whole]:
+    """Different numbers, [n], in an order of their keys, which is random and the same on every machine."""
+    if len(numbers) <= AT_ONCE:
+        # Keys of different numbers differ, since they are mixed without loss: no order is left to the sorting.
+        return numbers[np.argsort(sample_keys(seed, epoch, numbers, purpose))]
+
+    def first_byte(some: NDArray[Whole]) -> NDArray[np.uint8]:
+        return (sample_keys(seed, epoch, some, purpose) >> np.uint64(56)).astype(np.uint8)
+
+    order, edges = in_buckets(numbers, first_byte, 256)
+    for start, stop in pairwise(edges):
+        bucket = order[start:stop]
+        bucket[:] = bucket[np.argsort(sample_keys(seed, epoch, bucket, purpose))]
+    return order
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import numpy as np
 import polars as pl
@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 from deepnoise_core.contracts.errors import SplitError
 from deepnoise_core.contracts.plan import SplitOptions
 from deepnoise_core.contracts.screens import Screen
+from deepnoise_core.data.buckets import AT_ONCE
 from deepnoise_core.data.names import did_you_mean, natural_key, some_of
+from deepnoise_core.data.numbering import distinct
 
 Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True)
@@ -26,20 +29,34 @@ class Split:
     """The part of every row of a screen.
 
     Attributes:
-        parts: `train`, `validation` or `test` of each site, strings [N].
+        of_row: place of each site's part among `PARTS`, int8 [N].
         train: units that are learned from, in natural order.
         validation: units that select the best epoch.
         test: units that are only predicted.
     """
 
-    parts: NDArray[np.str_]
+    of_row: NDArray[np.int8]
     train: tuple[str, ...]
     validation: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
 
+    @classmethod
+    def whole(cls, sites: int, part: Part, units: tuple[str, ...] = ()) -> Self:
+        """All sites in one part, whose units these are."""
+        return cls(np.full(sites, PARTS.index(part), dtype=np.int8), **{"train": (), part: units})
+
+    @property
+    def parts(self) -> NDArray[np.str_]:
+        """`train`, `validation` or `test` of each site, strings [N]."""
+        return np.array(PARTS)[self.of_row]
+
+    def holds(self, *parts: Part) -> NDArray[np.bool_]:
+        """Whether each site is of one of these parts, bool [N]."""
+        return np.isin(np.arange(len(PARTS)), [PARTS.index(part) for part in parts])[self.of_row]
+
     def rows(self, part: Part) -> NDArray[np.int64]:
         """Rows of one part, ascending, int64."""
-        return np.flatnonzero(self.parts == part).astype(np.int64)
+        return np.flatnonzero(self.holds(part)).astype(np.int64, copy=False)
 
 
 def split(screen: Screen, options: SplitOptions) -> Split:
@@ -52,11 +69,11 @@ def split(screen: Screen, options: SplitOptions) -> Split:
         SplitError: a unit or column does not exist, a unit stands in two lists or is divided by the column,
             a value of the column is no part, a fold cannot be made, or no training unit is left.
     """
-    table = screen.sites.select(_unit(options.unit).alias("unit"), "cell_type")
-    cell_types = _cell_types(table)
+    unit = _unit(options.unit).alias("unit")
+    cell_types = _cell_types(distinct(screen.sites, unit, pl.col("cell_type")))
     parts: dict[str, Part] = dict.fromkeys(cell_types, "train")
     if options.column is not None:
-        parts.update(_parts_of_column(screen, table["unit"], options.column))
+        parts.update(_parts_of_column(screen, unit, options.column))
     _require_known(options, parts)
     parts.update(dict.fromkeys(options.test, "test"))
     parts.update(dict.fromkeys(options.validation, "validation"))
@@ -72,11 +89,16 @@ def split(screen: Screen, options: SplitOptions) -> Split:
             f"of {len(parts)}, {_count(parts, 'validation')} are validation and {_count(parts, 'test')} test"
         )
     return Split(
-        parts=_spread(parts, table["unit"]),
+        of_row=_spread(parts, screen.sites, options.unit),
         train=_named(parts, "train"),
         validation=_named(parts, "validation"),
         test=_named(parts, "test"),
     )
+
+
+def units_among(screen: Screen, unit: Literal["experiment", "plate"], rows: NDArray[np.int64]) -> frozenset[str]:
+    """The names of the units of some sites, of which there is at least one."""
+    return frozenset(distinct(screen.sites, _unit(unit), rows=rows).to_series().to_list())
 
 
 def units_of(screen: Screen, unit: Literal["experiment", "plate"]) -> NDArray[np.str_]:
@@ -89,7 +111,7 @@ def parts_of(
 ) -> pl.Series:
     """The part of each site of a table by its unit, strings [N]; `otherwise` where the unit has none."""
     units = sites.select(_unit(unit)).to_series()
-    return units.replace_strict(dict(parts), default=otherwise, return_dtype=pl.Enum(get_args(Part)))
+    return units.replace_strict(dict(parts), default=otherwise, return_dtype=pl.Enum(PARTS))
 
 
 def folds_of(units: Iterable[str], cell_types: Mapping[str, str], folds: int) -> tuple[tuple[str, ...], ...]:
@@ -118,29 +140,29 @@ def _unit(unit: Literal["experiment", "plate"]) -> pl.Expr:
 
 def _cell_types(table: pl.DataFrame) -> dict[str, str]:
     """Cell type of each unit, units in natural order; several cell types of one unit count as their own."""
-    units = table.unique().group_by("unit").agg(pl.col("cell_type").unique().sort().str.join("+"))
+    units = table.group_by("unit").agg(pl.col("cell_type").unique().sort().str.join("+"))
     pairs = zip(units["unit"].to_list(), units["cell_type"].to_list(), strict=True)
     return dict(sorted(pairs, key=lambda pair: natural_key(pair[0])))
 
 
-def _parts_of_column(screen: Screen, units: pl.Series, column: str) -> dict[str, Part]:
+def _parts_of_column(screen: Screen, unit: pl.Expr, column: str) -> dict[str, Part]:
     if column not in screen.sites.columns:
         raise SplitError(
             f"{screen.source}: no column {column!r} to split by{did_you_mean(column, screen.sites.columns)}; "
             f"the screen has {some_of(screen.sites.columns, most=20)}"
         )
-    pairs = pl.DataFrame({"unit": units, "value": screen.sites[column].cast(pl.String)}).unique()
+    pairs = distinct(screen.sites, unit, pl.col(column).cast(pl.String).alias("value"))
     parts: dict[str, Part] = {}
-    for unit, value in sorted(pairs.rows(), key=lambda pair: (natural_key(pair[0]), str(pair[1]))):
+    for name, value in sorted(pairs.rows(), key=lambda pair: (natural_key(pair[0]), str(pair[1]))):
         if value not in _PART_WORDS:
             found = "empty" if value is None else repr(value)
             raise SplitError(
-                f"{screen.source}: column {column!r} of {unit} is {found}; write train, validation or test"
+                f"{screen.source}: column {column!r} of {name} is {found}; write train, validation or test"
             )
         part = _PART_WORDS[value]
-        if parts.setdefault(unit, part) != part:
+        if parts.setdefault(name, part) != part:
             raise SplitError(
-                f"{screen.source}: column {column!r} divides {unit} into {parts[unit]} and {part}; "
+                f"{screen.source}: column {column!r} divides {name} into {parts[name]} and {part}; "
                 "give all its sites one part, or split by plate"
             )
     return parts
@@ -171,12 +193,12 @@ def _fold(training: list[str], cell_types: Mapping[str, str], options: SplitOpti
     return folds_of(training, cell_types, folds)[options.fold]
 
 
-def _spread(parts: Mapping[str, Part], units: pl.Series) -> NDArray[np.str_]:
-    """The part of each row's unit, [N]."""
-    names = np.array(sorted(set(parts.values())))
-    codes = {unit: int(np.searchsorted(names, part)) for unit, part in parts.items()}
-    spread: NDArray[np.str_] = names[units.replace_strict(codes, return_dtype=pl.Int8).to_numpy()]
-    return spread
+def _spread(
+    parts: Mapping[str, Part], sites: pl.DataFrame, unit: Literal["experiment", "plate"]
+) -> NDArray[np.int8]:
+    """The part of each row's unit, its place among `PARTS`, [N]."""
+    slices = (parts_of(some, unit, parts, "test") for some in sites.iter_slices(AT_ONCE))
+    return np.concatenate([found.to_physical().to_numpy().astype(np.int8) for found in slices])
 
 
 def _named(parts: Mapping[str, Part], part: Part) -> tuple[str, ...]:

@@ -62,8 +62,8 @@ def encode_target(screen: Screen, target: str, roles: tuple[Role, ...] | None, s
     treatments = are_treatments_scored(target, roles)
     scored = used & may_be_treated(screen.column("role")) if treatments else used
     labelled = used & labels.is_not_null().to_numpy()
-    training = labelled & (split.parts == "train")
-    validation = labelled & (split.parts == "validation")
+    training = labelled & split.holds("train")
+    validation = labelled & split.holds("validation")
     counted = training & scored
     shown = _names(labels, counted)
     if len(shown) < 2:

@@ -129,7 +129,7 @@ def _scored(
 def _target(screen: Screen, name: str) -> Target:
     """Classes and labels of the whole screen; whose labels are left out is the scorer's part."""
     units = tuple(np.unique(screen.column("experiment").astype(str)).tolist())
-    return encode_target(screen, name, None, Split(np.full(len(screen), "train"), units))
+    return encode_target(screen, name, None, Split.whole(len(screen), "train", units))
 
 
 def _units(screen: Screen, column: str) -> NDArray[np.str_]:

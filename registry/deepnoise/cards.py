@@ -15,6 +15,7 @@ from deepnoise_core.contracts import Screen, SiteStatistics
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.data.files import replace_file, sha256_of
 from deepnoise_core.data.fingerprints import pixels_fingerprint, sites_fingerprint
+from deepnoise_core.data.splits import PARTS
 from deepnoise_core.engine.devices import Hardware
 from deepnoise_core.engine.domain_norm import domain_norm
 from deepnoise_core.engine.selection import GROUPS_USED, selected_by
@@ -27,7 +28,6 @@ from deepnoise_registry.recipes.recipe import Recipe, recipe_hash
 from deepnoise_registry.screens import open_screen
 
 CARD, FILLED = "run.json", "filled"
-PARTS = ("train", "validation", "test")
 
 
 def read_card(path: Path) -> dict[str, Any]:
@@ -110,10 +110,10 @@ def card_of(
     recipe, split, screen, target = composition.recipe, composition.split, composition.screen, composition.target
     uses = [composition.normalizer.transductive] if composition.normalizer.transductive else []
     if composition.strategy.views.unlabelled:
-        pools = {part: target.used & (split.parts == part) for part in recipe.data.unlabelled}
+        pools = {part: target.used & split.holds(part) for part in recipe.data.unlabelled}
         uses += [f"unlabelled {part} images" for part, rows in pools.items() if rows.any()]
     selection = recipe.train.selection
-    selects = bool(np.any((split.parts == "validation") & target.scored & (target.codes >= 0)))
+    selects = bool(np.any(split.holds("validation") & target.scored & (target.codes >= 0)))
     if selects:
         norm = domain_norm(recipe.inference, screen, composition.student, part="validation")
         uses += [norm.transductive] if norm and norm.transductive else []

@@ -216,7 +216,7 @@ def _composition(recipe: Recipe, known: Described, catalogue: Catalogue) -> Comp
     return Composition(
         recipe=recipe,
         screen=screen,
-        split=Split(np.array(["test"]), ()),
+        split=Split.whole(1, "test"),
         target=Target(known.classes, np.array([NO_LABEL]), unused, unused),
         conditions=(),
         design=PlateDesign(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,7 @@ from deepnoise_core.contracts.errors import ModelError, PredictionsError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.data.files import sha256_of
 from deepnoise_core.data.plates import with_plates
-from deepnoise_core.data.splits import Part, parts_of
+from deepnoise_core.data.splits import PARTS, Part, parts_of
 from deepnoise_core.data.targets import is_of_cell_type, used_sites
 from deepnoise_core.data.treatments import among_treatments, are_treatments_scored
 from deepnoise_core.data.wells import merge_sites, with_raw
@@ -192,7 +192,7 @@ class Model:
 
     def parts(self, screen: Screen) -> NDArray[np.str_]:
         """The part of each site by the units that the model was trained with; unseen units are `test`; [N]."""
-        names: NDArray[np.str_] = np.array(get_args(Part))[self._parts(screen.sites).to_physical()]
+        names: NDArray[np.str_] = np.array(PARTS)[self._parts(screen.sites).to_physical()]
         return names
 
     def processed(self, predictions: Predictions, screen: Screen) -> Predictions:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deepnoise.cards import CARD, PARTS, card_of, open_as_it_was, read_card, require_own_recipe, write_card
+from deepnoise.cards import CARD, card_of, open_as_it_was, read_card, require_own_recipe, write_card
 from deepnoise.circumstances import differences
 from deepnoise.initial import inherited_uses, start_network
 from deepnoise.pace import at_pace
@@ -21,7 +21,7 @@ from deepnoise_core.contracts.errors import InputError, ModelError
 from deepnoise_core.data.conditions import encode_conditions
 from deepnoise_core.data.exclusions import read_exclusions, without_excluded, write_exclusions
 from deepnoise_core.data.files import need_space, plain_disk_errors, refuse_taken, replace_file, sole_writer
-from deepnoise_core.data.splits import units_of
+from deepnoise_core.data.splits import PARTS, units_among
 from deepnoise_core.engine.checkpoints import saved_steps
 from deepnoise_core.engine.devices import DeviceName, Hardware, pick_hardware
 from deepnoise_core.engine.inputs import Inputs
@@ -231,10 +231,10 @@ def job_of(composition: Composition, hardware: Hardware) -> TrainingJob:
     recipe, screen = composition.recipe, composition.screen
     target, split = composition.target, composition.split
     labelled = target.codes >= 0
-    wells = screen.column("well_id").astype(str)
-    validation = np.flatnonzero(labelled & target.scored & (split.parts == "validation"))
+    validation = np.flatnonzero(labelled & target.scored & split.holds("validation"))
+    wells = screen.column("well_id", validation).astype(str)
     num_scored = len(target.classes) - len(target.control_classes)
-    pool = LabelledPool(validation, target.codes[validation], wells[validation], num_scored)
+    pool = LabelledPool(validation, target.codes[validation], wells, num_scored)
     conditions = encode_conditions(screen, composition.conditions, target.used)
     return TrainingJob(
         student=composition.student,
@@ -249,10 +249,10 @@ def job_of(composition: Composition, hardware: Hardware) -> TrainingJob:
         ),
         screen=screen,
         classes=target.classes,
-        labelled=np.flatnonzero(labelled & (split.parts == "train")),
+        labelled=np.flatnonzero(labelled & split.holds("train")),
         # Validation labels choose the epoch and nothing else: the loop does not get them.
-        labels=np.where(split.parts == "train", target.codes, -1),
-        unlabelled=np.flatnonzero(target.used & np.isin(split.parts, recipe.data.unlabelled)),
+        labels=np.where(split.holds("train"), target.codes, -1),
+        unlabelled=np.flatnonzero(target.used & split.holds(*recipe.data.unlabelled)),
         validation=pool if len(validation) else None,
         design=composition.design,
         plan=recipe.train,
@@ -264,18 +264,17 @@ def job_of(composition: Composition, hardware: Hardware) -> TrainingJob:
 
 def _note_parts(composition: Composition, observer: Observer) -> None:
     split, target, screen = composition.split, composition.target, composition.screen
-    units = units_of(screen, composition.recipe.data.split.unit)
     for part in PARTS:
-        rows = target.used & (split.parts == part)
-        if rows.any():
-            found = set(units[rows])
+        rows = np.flatnonzero(target.used & split.holds(part))
+        if len(rows):
+            found = units_among(screen, composition.recipe.data.split.unit, rows)
             named = ", ".join(unit for unit in getattr(split, part) if unit in found)
-            observer.note(f"{part}: {rows.sum():,} sites of {named}")
+            observer.note(f"{part}: {len(rows):,} sites of {named}")
     beside = f", {len(target.control_classes)} of them of controls alone" if target.control_classes else ""
     observer.note(f"{len(target.classes)} classes of {composition.recipe.data.target!r}{beside}")
     note_left_out(screen.dropped, CARD, observer)
     pool = composition.recipe.data.unlabelled
-    if composition.strategy.views.unlabelled and not (target.used & np.isin(split.parts, pool)).any():
+    if composition.strategy.views.unlabelled and not (target.used & split.holds(*pool)).any():
         observer.note("the split leaves no unlabelled sites, so the strategy learns from labelled ones alone")
 
 

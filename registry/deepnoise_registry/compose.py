@@ -73,7 +73,7 @@ def compose(recipe: Recipe, screen: Screen, catalogue: Catalogue) -> Composition
     # Classes, plate groups and conditions are those of all cell types, of which the recipe may learn from one.
     everything = encode_target(screen, recipe.data.target, recipe.data.roles, parts)
     target = restrict_target(everything, screen, recipe.data.cell_types)
-    learned = np.flatnonzero((parts.parts == "train") & (everything.codes >= 0))
+    learned = np.flatnonzero(parts.holds("train") & (everything.codes >= 0))
     conditions = known_conditions(screen, learned) if recipe.data.condition else ()
     augmentation = build(catalogue, Kind.AUGMENTATION, recipe.augmentation)
     strategy = build(catalogue, Kind.STRATEGY, recipe.strategy)

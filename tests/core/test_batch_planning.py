@@ -1,5 +1,6 @@
 """From options to the rows of every step: domains, balance, and what cannot be combined."""
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,39 @@ def test_the_random_mix_counts_all_sites_of_a_step() -> None:
     steps = planned(batch_size=8, batches={"mix": "random"})
     assert steps.per_epoch == len(SCREEN) // 8
     assert {len(step.labelled) + len(step.unlabelled) for step in steps.epoch(0)} == {8}
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ({}, 3525012862),
+        ({"mix": "random"}, 1491328110),
+        ({"domain": "plate"}, 1685945083),
+        ({"weights": "balanced"}, 1336819354),
+        ({"domain": "experiment", "weights": "balanced"}, 1242211614),
+    ],
+    ids=str,
+)
+def test_a_plan_is_the_same_in_every_version(how: dict[str, str], expected: int) -> None:
+    # Or else a run that is resumed would see other batches than those that it began with.
+    found = 0
+    for step in planned(batches=how).epoch(2):
+        for part in (step.labelled, step.unlabelled):
+            for numbers in (part.rows, part.turns):
+                found = zlib.crc32(numbers.astype("<i8").tobytes(), found)
+    assert found == expected
+
+
+def test_steps_of_an_epoch_are_a_sequence() -> None:
+    steps = planned().epoch(1)
+    whole = list(steps)
+    assert len(steps) == len(whole) == planned().per_epoch
+    for some, expected in ((steps[1:4], whole[1:4]), (steps[::-2], whole[::-2]), ([steps[-1]], whole[-1:])):
+        assert [step.labelled.rows.tolist() for step in some] == [
+            step.labelled.rows.tolist() for step in expected
+        ]
+    with pytest.raises(IndexError):
+        steps[len(steps)]
 
 
 @pytest.mark.parametrize("how", [{}, {"mix": "random"}, {"domain": "plate"}, {"weights": "balanced"}], ids=str)

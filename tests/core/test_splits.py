@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from deepnoise_core.contracts import Screen, SplitOptions
 from deepnoise_core.contracts.errors import SplitError
 from deepnoise_core.data.sites import site_table
-from deepnoise_core.data.splits import folds_of, split
+from deepnoise_core.data.splits import PARTS, Split, folds_of, split, units_among
 from deepnoise_core.data.stores import ArrayStore
 
 
@@ -164,3 +164,14 @@ def test_official_split_of_rxrx1(shared: Callable[[str], Path]) -> None:
     assert len(found.validation) == 11
     assert cells["U2OS"] == 1
     assert cells["HUVEC"] in (5, 6)
+
+
+def test_sites_are_asked_by_part() -> None:
+    parted = split(SMALL, SplitOptions(validation=("HUVEC-2",), test=("RPE-1",)))
+    for part in PARTS:
+        np.testing.assert_array_equal(parted.holds(part), parted.parts == part)
+        np.testing.assert_array_equal(parted.rows(part), np.flatnonzero(parted.parts == part))
+        assert units_among(SMALL, "experiment", parted.rows(part)) == set(getattr(parted, part))
+    np.testing.assert_array_equal(parted.holds("validation", "test"), parted.parts != "train")
+    assert Split.whole(3, "validation", ("a",)).parts.tolist() == ["validation"] * 3
+    assert Split.whole(3, "validation", ("a",)).validation == ("a",)

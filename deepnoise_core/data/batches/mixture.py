@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise_core.contracts.errors import TrainingError
-from deepnoise_core.data.batches.steps import Rows, StepRows
-from deepnoise_core.data.randomness import permutation
+from deepnoise_core.data.batches.steps import Made, Rows, StepRows
+from deepnoise_core.data.buckets import places
+from deepnoise_core.data.randomness import shuffled
 
 LEAST_LABELLED, LEAST_UNLABELLED = 2, 1
 """Sites that each batch has at least: batch norm cannot train on one labelled site alone."""
@@ -51,18 +55,20 @@ class MixedSteps:
                 "make train.batch_size larger"
             )
 
-    def epoch(self, number: int) -> list[StepRows]:
+    def epoch(self, number: int) -> Sequence[StepRows]:
         """The steps of one epoch, numbered from 0."""
-        order = permutation(len(self.rows), self.seed, number, "mixed")
+        order = shuffled(places(len(self.rows)), self.seed, number, "mixed")
         batches = np.array_split(order, self.per_epoch)
         for known, least in ((True, LEAST_LABELLED), (False, LEAST_UNLABELLED)):
             self._give(batches, known=known, least=least)
-        return [
-            StepRows(*(self._rows(batch[(batch < self.known) == known], number) for known in (True, False)))
-            for batch in batches
-        ]
 
-    def _give(self, batches: list[NDArray[np.int64]], *, known: bool, least: int) -> None:
+        def step(place: int) -> StepRows:
+            known = batches[place] < self.known
+            return StepRows(*(self._rows(batches[place][of_kind], number) for of_kind in (known, ~known)))
+
+        return Made(range(self.per_epoch), step)
+
+    def _give(self, batches: list[NDArray[np.signedinteger[Any]]], *, known: bool, least: int) -> None:
         """Exchange sites until each batch has `least` of a kind, from the richest batch to the first poor one."""
         held = np.array([int(((batch < self.known) == known).sum()) for batch in batches])
         while (poor := int(held.argmin())) != (rich := int(held.argmax())) and held[poor] < least:
@@ -72,5 +78,5 @@ class MixedSteps:
             batches[rich][wanted], batches[poor][other] = batches[poor][other], taken
             held[poor], held[rich] = held[poor] + 1, held[rich] - 1
 
-    def _rows(self, positions: NDArray[np.int64], number: int) -> Rows:
+    def _rows(self, positions: NDArray[np.signedinteger[Any]], number: int) -> Rows:
         return Rows(self.rows[positions], np.full(len(positions), number, dtype=np.int64))

@@ -62,5 +62,5 @@ def plan_steps(
 
 def _balancing(labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """One over the number of sites of each site's class."""
-    _, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    return 1.0 / counts[place]
+    weights: NDArray[np.float64] = (1.0 / np.maximum(np.bincount(labels), 1))[labels]
+    return weights

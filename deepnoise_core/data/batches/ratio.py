@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deepnoise_core.data.batches.division import Division
-from deepnoise_core.data.batches.steps import NOTHING, StepRows
+from deepnoise_core.data.batches.steps import NOTHING, Made, StepRows
 from deepnoise_core.data.batches.stream import Rounds, Stream
 
 
@@ -21,10 +22,11 @@ class RatioSteps:
         """Steps of each epoch."""
         return self.labelled.batches
 
-    def epoch(self, number: int) -> list[StepRows]:
+    def epoch(self, number: int) -> Sequence[StepRows]:
         """The steps of one epoch, numbered from 0."""
-        start = number * self.per_epoch
-        return [
-            StepRows(batch, self.unlabelled.batch(start + place) if self.unlabelled else NOTHING)
-            for place, batch in enumerate(self.labelled.turn(number))
-        ]
+        start, batches = number * self.per_epoch, self.labelled.turn(number)
+
+        def step(place: int) -> StepRows:
+            return StepRows(batches[place], self.unlabelled.batch(start + place) if self.unlabelled else NOTHING)
+
+        return Made(range(self.per_epoch), step)

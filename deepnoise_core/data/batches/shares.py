@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deepnoise_core.contracts.errors import TrainingError
-from deepnoise_core.data.batches.steps import Rows, StepRows
+from deepnoise_core.data.batches.steps import Made, Rows, StepRows
 
 
 def share_of(size: int, part: int, count: int) -> slice:
@@ -29,7 +29,12 @@ def shares_of(steps: Sequence[StepRows], part: int, count: int) -> Sequence[Step
                 f"{count} processes need 2 labelled sites each, and an unlabelled one if there are any, but a "
                 f"step has {known} and {pool}; take fewer processes, or make train.batch_size larger"
             )
-    return [StepRows(_taken(step.labelled, part, count), _taken(step.unlabelled, part, count)) for step in steps]
+
+    def share(place: int) -> StepRows:
+        step = steps[place]
+        return StepRows(_taken(step.labelled, part, count), _taken(step.unlabelled, part, count))
+
+    return Made(range(len(steps)), share)
 
 
 def _taken(rows: Rows, part: int, count: int) -> Rows:

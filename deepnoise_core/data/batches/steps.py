@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+Thing = TypeVar("Thing", covariant=True)
+
+
+@dataclass(frozen=True)
+class Made(Sequence[Thing]):
+    """Things that are made anew each time they are asked for, since all of an epoch would not fit the memory.
+
+    Attributes:
+        places: which of them, in which order.
+        make: the thing of a place; always the same.
+    """
+
+    places: range
+    make: Callable[[int], Thing]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, place: int) -> Thing: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Made[Thing]: ...
+
+    def __getitem__(self, place: int | slice) -> Thing | Made[Thing]:
+        if isinstance(place, slice):
+            return Made(self.places[place], self.make)
+        return self.make(self.places[place])
 
 
 @dataclass(frozen=True)

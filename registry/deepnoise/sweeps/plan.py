@@ -175,8 +175,8 @@ def _check(
 
 def _has_labels(recipe: Recipe, screen: Screen, part: PartName) -> bool:
     """Whether the screen tells what wells are that are predicted, and that no network was trained on."""
-    seen = split(screen, recipe.data.split).parts
-    held_out = (seen != "train") & ((seen == part) | (part == "all"))
+    seen = split(screen, recipe.data.split)
+    held_out = ~seen.holds("train") & (part == "all" or seen.holds(part))
     return any(name not in (None, "") for name in truth(screen, recipe.data.target)[np.flatnonzero(held_out)])
 
 
