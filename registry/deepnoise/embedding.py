@@ -11,7 +11,7 @@ from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import InputError, ModelError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.data.files import plain_disk_errors, sole_writer
-from deepnoise_core.data.shards import RECORD, SHARD_SITES, Record, read_record
+from deepnoise_core.data.shards import SHARD_SITES, Record, read_record
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer
 from deepnoise_core.engine.processes import is_first, meeting_point
@@ -71,17 +71,18 @@ def embed_folder(
             with sole_writer(out.with_name(f".{out.name}.lock"), out, "embedding there"):
                 _embed(model, screen, part, how, out)
     else:
-        model.sites(screen, model.wanted(screen, part), how)
+        model.begun_sites(screen, model.wanted(screen, part), how)
     meet()
     return read_record(out) if is_first() else None
 
 
 def _embed(model: Model, screen: Screen, part: PartName, how: Seeing, out: Path) -> None:
+    wanted = model.wanted(screen, part)
+    model.begin(screen, wanted, how)
     try:
-        sites = model.sites(screen, model.wanted(screen, part), how)
+        sites = model.begun_sites(screen, wanted, how)
     except BaseException:
-        if (out / RECORD).is_file():
-            how.observer.note(f"what was embedded is kept in {out}; the command that began it goes on from there")
+        how.observer.note(f"what was embedded is kept in {out}; the same command goes on from there")
         raise
     for note in sites.notes:
         how.observer.note(note)

@@ -25,6 +25,7 @@ from deepnoise_core.data.treatments import among_treatments, are_treatments_scor
 from deepnoise_core.data.wells import merge_sites, with_raw
 from deepnoise_core.engine.devices import DeviceName, pick_hardware
 from deepnoise_core.engine.observation import Observer, Silent
+from deepnoise_core.engine.processes import is_first
 from deepnoise_registry.bundles import MANIFEST, Bundle, read_bundle
 from deepnoise_registry.catalogue import Catalogue
 from deepnoise_registry.compose import compose_postprocessors
@@ -137,18 +138,30 @@ class Model:
             screen: N sites; its channels must be the model's.
             wanted: the sites to predict, bool [N], at least one.
             how: device, policies, and where what is seen is kept.
+
+        Raises:
+            OutputError: what is kept there was begun with something else, or it cannot be written.
         """
+        self.begin(screen, wanted, how)
+        return self.begun_sites(screen, wanted, how)
+
+    def begin(self, screen: Screen, wanted: NDArray[np.bool_], how: Seeing) -> None:
+        """The first half of `sites`: make the place where what is seen is kept, or refuse it; reads no image."""
+        if how.keep is None or not is_first():
+            return
+        hardware, known = pick_hardware(how.device, self.recipe.train.precision), self.provenance()
+        asked = {name: str(known[f"{name}_sha256"]) for name in ("model", "weights", "recipe")} | {
+            "tta": how.tta or self.recipe.inference.tta,
+            "bad_images": how.bad_images or self.recipe.data.bad_images,
+            "device": f"{hardware.device.type}, {hardware.way}",
+        }
+        classes = list(self.bundle.manifest.classes)
+        about = {"screen": screen.source, "reader": screen.reader, "classes": classes}
+        how.keep.begin({**asked, **asked_of(screen, wanted)}, {**known, **about})
+
+    def begun_sites(self, screen: Screen, wanted: NDArray[np.bool_], how: Seeing) -> Sites:
+        """The second half of `sites`."""
         manifest, tta = self.bundle.manifest, how.tta or self.recipe.inference.tta
-        if how.keep:
-            hardware = pick_hardware(how.device, self.recipe.train.precision)
-            known = self.provenance()
-            asked = {name: str(known[f"{name}_sha256"]) for name in ("model", "weights", "recipe")} | {
-                "tta": tta,
-                "bad_images": how.bad_images or self.recipe.data.bad_images,
-                "device": f"{hardware.device.type}, {hardware.way}",
-            }
-            about = {"screen": screen.source, "reader": screen.reader, "classes": list(manifest.classes)}
-            how.keep.begin({**asked, **asked_of(screen, wanted)}, {**known, **about})
         ready = self.prepared(screen, wanted, device=how.device, bad_images=how.bad_images, observer=how.observer)
         if how.keep:
             return kept_sites(ready, manifest, tta, how.observer, keep=how.keep, part=self._parts)

@@ -24,7 +24,6 @@ from deepnoise_core.data.wells import joined
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
 from deepnoise_core.engine.prediction import BATCH_SIZE, SiteOutputs, SitePass, predict_rows, site_predictions
-from deepnoise_core.engine.processes import is_first
 from deepnoise_core.engine.shard_writing import ShardedPass
 from deepnoise_registry.manifest import Manifest
 
@@ -51,10 +50,9 @@ class Keep:
         return min(BATCH_SIZE, self.shard_sites)
 
     def begin(self, asked: Asked, provenance: Mapping[str, Any]) -> None:
-        """Make the folder, or compare what is asked for with what it was begun with; the first process alone."""
-        if is_first():
-            own = {"logits": self.logits, "shard_sites": self.shard_sites, "batch_size": self.batch_size}
-            ShardFolder(self.folder).begin({**asked, **own}, provenance)
+        """Make the folder, or compare what is asked for with what it was begun with."""
+        own = {"logits": self.logits, "shard_sites": self.shard_sites, "batch_size": self.batch_size}
+        ShardFolder(self.folder).begin({**asked, **own}, provenance)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from deepnoise_core.data.prediction_table import read_predictions
 from deepnoise_core.data.shards import ShardFolder, read_record
 from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.prediction import predict_rows
+from deepnoise_core.testing.notes import Notes
 
 Done = CompletedProcess[str]
 FEW = 4
@@ -114,6 +115,26 @@ def test_a_complete_folder_is_verified_and_mended(
     assert contents(out) == contents(embedded)
 
 
+def test_a_command_that_is_stopped_says_that_it_goes_on(
+    embedded: Path, tiny_run: Path, tiny_screen: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out, notes, write = tmp_path / "stopped", Notes(), ShardFolder.write
+
+    def until_the_third(folder: ShardFolder, number: int, *arguments: Any) -> Any:
+        if number == 2:
+            raise KeyboardInterrupt
+        return write(folder, number, *arguments)
+
+    embed = partial(dn.embed, tiny_run, tiny_screen, out, device="cpu", shard_sites=FEW, observer=notes)
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardFolder, "write", until_the_third)
+        with pytest.raises(KeyboardInterrupt):
+            embed()
+    assert notes.told[-1] == f"what was embedded is kept in {out}; the same command goes on from there"
+    embed()
+    assert contents(out) == contents(embedded)
+
+
 def test_another_request_is_refused_with_what_differs(
     embedded: Path, tiny_run: Path, tiny_screen: Path, deepnoise: Callable[..., Done]
 ) -> None:
@@ -123,6 +144,7 @@ def test_another_request_is_refused_with_what_differs(
     assert "was begun with something else: " in done.stderr
     assert "tta was none and is flips" in done.stderr
     assert "sites was " in done.stderr
+    assert "is kept" not in done.stderr
     done = deepnoise(*words_of(Path("builtin:tiny"), tiny_screen, embedded))
     assert done.returncode == 2
     assert "weights was " in done.stderr
