@@ -119,6 +119,7 @@ def test_a_timm_checkpoint_becomes_a_bundle(
     manifest = loaded.bundle.manifest
     assert (manifest.classes, manifest.channels) == (CLASSES, ("dna", "actin"))
     assert manifest.training["imported_from"]["file"] == "old.pth"
+    assert "--repeat" not in (tmp_path / "bundle" / "README.md").read_text()
     images = torch.rand(2, 2, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(loaded.bundle.network(images), original(images))

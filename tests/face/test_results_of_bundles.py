@@ -148,11 +148,13 @@ def test_a_card_comes_with_training_and_keeps_its_author(tiny_run: Path, tmp_pat
     assert "licence of the weights: not told yet" in written
     assert "license:" not in written.split("---")[1]
     assert written.endswith(f"{YOURS}\n")
+    assert "deepnoise train --repeat path/of/this/bundle --screen plates" in written
     file.write_text(f"{written}Trained on a Tuesday.\n")
     assert dn.verify(bundle).ok
     heard = Notes()
     sent = {one.name: one for one in tried(bundle, heard, licence="mit").files}
     published = card(manifest, parse_reference("org/tiny"), "mit", "Trained on a Tuesday.\n")
+    assert "deepnoise train --repeat hf-hub:org/tiny --screen plates" in published
     assert sent["README.md"].size == len(published.encode())
     assert not heard.told
     file.write_text("mine")

@@ -50,7 +50,7 @@ predictions = model.predict(dn.open_screen("plates"))
 
 - licence of the weights: {licence or "not told yet; deepnoise push --license tells it"}
 {summary(manifest)}
-
+{_how_to_repeat(manifest, place)}
 {YOURS}
 {words}"""
 
@@ -95,6 +95,21 @@ def evaluation_results(manifest: Manifest) -> str:
         for one in manifest.results
     ]
     return _yaml(entries) if entries else ""
+
+
+def _how_to_repeat(manifest: Manifest, place: str) -> str:
+    """The command that trains the same again; empty where deepnoise has not trained it."""
+    if "screen" not in manifest.training:
+        return ""
+    return f"""
+## Train it again
+
+```sh
+deepnoise train --repeat {place} --screen plates --out again
+```
+
+trains the same recipe on the same images, says what is not as it was, and whether the same weights came out.
+"""
 
 
 def _front_matter(manifest: Manifest, reference: HubReference | None, licence: str | None) -> dict[str, Any]:
