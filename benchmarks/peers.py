@@ -2,9 +2,10 @@
 
 Run `make bench-peers`, or `python benchmarks/peers.py`: minutes on one core. Prints a table, and writes
 `benchmarks/results/peers.json`. The loops take turns, ten steps each, so that other work slows all alike; times
-are those that the loop's thread works: ratios of turns that follow one another, the median of them. timm's `train.py` is not part of its
-package, so that its loop is written from what it does, around timm's own optimizer, schedule and meter; USB's
-steps are those of the released `semilearn`, which is put beside the repository's environment.
+are those that the loop's thread works: ratios of turns that follow one another, the median of them. timm's
+`train.py` is not part of its package, so that its loop is written from what it does, around timm's own
+optimizer, schedule and meter; USB's steps are those of the released `semilearn`, which is put beside the
+repository's environment.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 import deepnoise as dn
 from deepnoise.api import installed
+from deepnoise.jobs import job_of, prepared
 from deepnoise.pixels import fitted_inputs
 from deepnoise.simulation import simulated_screen
-from deepnoise.training import job_of, prepared
 from deepnoise_core.contracts import Screen
 from deepnoise_core.data.stores import ArrayStore
 from deepnoise_core.engine.devices import DeviceName, Hardware

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from deepnoise.cards import open_as_it_was, read_card, require_own_recipe, screen_record, write_card
 from deepnoise.console import percent
+from deepnoise.jobs import prepared
 from deepnoise.pixels import with_pixels_read
-from deepnoise.training import Run, finished_run, prepared, resume_run, train_run
+from deepnoise.training import Run, finished_run, resume_run, train_run
 from deepnoise_core.contracts import InitialOptions, Measure, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, OutputError
 from deepnoise_core.data.exclusions import read_exclusions, without_excluded

@@ -10,9 +10,10 @@ import pytest
 
 import deepnoise as dn
 from deepnoise.evaluation import evaluate_predictions, well_truth
+from deepnoise.jobs import job_of
 from deepnoise.model import Model
 from deepnoise.prediction import predict_folder
-from deepnoise.training import Run, job_of
+from deepnoise.training import Run
 from deepnoise_core.contracts import UNASSIGNED, Predictions, Role, Screen, Stage
 from deepnoise_core.contracts.errors import ModelError, ScreenError
 from deepnoise_core.data.treatments import may_be_treated

@@ -16,8 +16,9 @@ from safetensors.torch import load_file as load_tensors
 
 import deepnoise as dn
 from deepnoise.api import installed
+from deepnoise.jobs import job_of, prepared
 from deepnoise.saliency import channel_saliency
-from deepnoise.training import job_of, prepared, resume_run
+from deepnoise.training import resume_run
 from deepnoise_core.contracts import Kind, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.contracts.plan import Precision

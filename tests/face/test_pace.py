@@ -12,8 +12,8 @@ from torch import nn
 
 import deepnoise as dn
 from deepnoise.api import installed
+from deepnoise.jobs import job_of, prepared
 from deepnoise.pace import at_pace
-from deepnoise.training import job_of, prepared
 from deepnoise_core.contracts import Screen
 from deepnoise_core.contracts.errors import TrainingError
 from deepnoise_core.engine import probing

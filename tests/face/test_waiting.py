@@ -19,8 +19,8 @@ from torch.utils._pytree import tree_leaves
 
 import deepnoise as dn
 from deepnoise.api import installed
+from deepnoise.jobs import job_of
 from deepnoise.pixels import fitted_inputs
-from deepnoise.training import job_of
 from deepnoise_core.contracts import Kind, Progress, Screen
 from deepnoise_core.contracts.errors import InputError
 from deepnoise_core.data.statistics import site_statistics
