@@ -1,4 +1,4 @@
-"""Screens as the command line asks for them: a path, and perhaps a reader with its options."""
+"""Screens as the command line asks for them: by a path, with a reader of theirs or that of the models to see them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import typer
 from deepnoise_core.contracts import Kind
 
 if TYPE_CHECKING:
+    from deepnoise.ensembles import Ensemble
+    from deepnoise.model import Model
     from deepnoise_core.contracts import Screen
+    from deepnoise_core.engine.observation import Observer
     from deepnoise_registry.catalogue import Catalogue
 
 ScreenPath = Annotated[
@@ -46,6 +49,39 @@ def opened(path: Path | str, reader: str | None = None, options: Sequence[str] |
         return open_screen(path, known)
     name = reader or open_screen(path, known).reader
     return open_screen(path, known, ComponentReference(name=name, options=filled_options(name, options, known)))
+
+
+def opened_for(
+    models: Sequence[str],
+    path: str,
+    observer: Observer,
+    *,
+    weights: Sequence[float] | None = None,
+    exclude: Path | None = None,
+) -> tuple[Model | Ensemble, Screen]:
+    """Models, and the screen at a path as the first of them reads it.
+
+    Args:
+        models: as of `load_models`.
+        path: of the screen.
+        observer: is told what is pulled.
+        weights: what each model counts; all the same where None.
+        exclude: CSV of sites to leave out, `site_id,reason`.
+
+    Raises:
+        InputError: a model, the screen or the list of sites cannot be read, or they do not go together.
+    """
+    from deepnoise.ensembles import load_models
+    from deepnoise.listing import catalogue
+    from deepnoise_core.data.exclusions import read_exclusions, without_excluded
+    from deepnoise_registry.screens import open_screen
+
+    known = catalogue()
+    loaded = load_models(models, known, weights, observer)
+    screen = open_screen(path, known, loaded.recipe.reader)
+    if exclude is not None:
+        screen = without_excluded(screen, read_exclusions(exclude), str(exclude))
+    return loaded, screen
 
 
 def filled_options(

@@ -61,21 +61,15 @@ def _embed(
     logits: bool,
     shard_sites: int,
 ) -> None:
-    from deepnoise.api import installed
     from deepnoise.console import Terminal
     from deepnoise.embedding import embed_folder
-    from deepnoise.ensembles import load_models
+    from deepnoise.opening import opened_for
     from deepnoise.words import bad_images_policy, part_name, test_time_views
-    from deepnoise_core.data.exclusions import read_exclusions, without_excluded
     from deepnoise_core.engine.observation import Silent
     from deepnoise_core.engine.processes import is_first
-    from deepnoise_registry.screens import open_screen
 
-    terminal, catalogue = Terminal() if is_first() else Silent(), installed()
-    loaded = load_models([model], catalogue, None, terminal)
-    opened = open_screen(screen, catalogue, loaded.recipe.reader)
-    if exclude is not None:
-        opened = without_excluded(opened, read_exclusions(exclude), str(exclude))
+    terminal = Terminal() if is_first() else Silent()
+    loaded, opened = opened_for([model], screen, terminal, exclude=exclude)
     record = embed_folder(
         loaded,
         opened,

@@ -70,21 +70,15 @@ def _predict(
     *,
     unit: Unit,
 ) -> None:
-    from deepnoise.api import installed
     from deepnoise.console import Terminal
-    from deepnoise.ensembles import load_models
+    from deepnoise.opening import opened_for
     from deepnoise.prediction import predict_folder
     from deepnoise.words import bad_images_policy, numbers, part_name, test_time_views
-    from deepnoise_core.data.exclusions import read_exclusions, without_excluded
     from deepnoise_core.engine.observation import Silent
     from deepnoise_core.engine.processes import is_first
-    from deepnoise_registry.screens import open_screen
 
-    terminal, catalogue = Terminal() if is_first() else Silent(), installed()
-    loaded = load_models(models, catalogue, numbers("--weights", weights), terminal)
-    opened = open_screen(screen, catalogue, loaded.recipe.reader)
-    if exclude is not None:
-        opened = without_excluded(opened, read_exclusions(exclude), str(exclude))
+    terminal, counts = Terminal() if is_first() else Silent(), numbers("--weights", weights)
+    loaded, opened = opened_for(models, screen, terminal, weights=counts, exclude=exclude)
     predictions = predict_folder(
         loaded,
         opened,
