@@ -1,4 +1,4 @@
-"""Screens as the command line asks for them: by a path, with a reader of theirs or that of the models to see them."""
+"""Screens as the command line asks for them: by a path, with a reader of their own or that of the models."""
 
 from __future__ import annotations
 
