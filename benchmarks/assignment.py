@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
 from assigning.accuracy import accuracy_rows, soft_rows
@@ -23,6 +21,7 @@ from assigning.beliefs import belief_rows, beliefs
 from assigning.layout import find_groups, full_plates, read_wells, real_plates
 from assigning.speed import balancing_rows, large_rows, screen_rows
 from bars import Row, missed, show
+from machine import measured_on
 from threadpoolctl import threadpool_limits
 
 from deepnoise.console import print_note
@@ -50,8 +49,7 @@ def main() -> None:
         "beliefs": [asdict(one) for one in options.beliefs],
         "trials": options.trials,
         "plates_balanced": options.plates,
-        "machine": platform.processor() or platform.machine(),
-        "versions": {name: version(name) for name in ("deepnoise", "numpy", "scipy")},
+        **measured_on("deepnoise", "numpy", "scipy"),
     }
     RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     show(TITLE, rows)

@@ -9,17 +9,16 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import bars
 import torch
+from machine import measured_on
 
 import deepnoise as dn
 from deepnoise.api import installed
@@ -56,8 +55,7 @@ def main() -> int:
     ]
     bars.show("Loading a bundle", rows)
     record = {
-        "machine": platform.machine(),
-        "versions": {name: version(name) for name in ("deepnoise", "torch", "safetensors")},
+        **measured_on("deepnoise", "torch", "safetensors"),
         "rounds": ROUNDS,
         "rows": rows,
     }

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -17,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -29,6 +26,7 @@ from loading.contestants import BATCH, contestants
 from loading.index import write_index, write_many_sites
 from loading.material import SITES, Material, prepare
 from loading.published import DeepNoiseLoader, FirstPlaceLoader
+from machine import measured_on
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -76,8 +74,7 @@ def main() -> None:
         "milliseconds_a_site": {name: round(1e3 * value, 3) for name, value in seconds.items()},
         "rows": rows,
         "loaders": others,
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: version(name) for name in ("numpy", "torch", "imagecodecs", "tensorstore", "zarr")},
+        **measured_on("numpy", "torch", "imagecodecs", "tensorstore", "zarr"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
 

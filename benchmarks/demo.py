@@ -6,10 +6,10 @@ Run `python benchmarks/demo.py`; prints the table and writes `benchmarks/results
 from __future__ import annotations
 
 import json
-import platform
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
+
+from machine import measured_on
 
 from deepnoise.console import Terminal
 from deepnoise.demonstration import demonstrate, print_demonstration
@@ -25,8 +25,7 @@ def main() -> None:
         print_demonstration(shown, out)
     result = {
         "trainings": [one.as_dict() for one in shown],
-        "machine": platform.processor() or platform.machine(),
-        "versions": {name: version(name) for name in ("deepnoise", "torch", "timm", "numpy")},
+        **measured_on("deepnoise", "torch", "timm", "numpy"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -11,19 +11,17 @@ though ours finds neighbours and neighbourhoods in that time too. Fails where al
 from __future__ import annotations
 
 import json
-import os
-import platform
 import resource
 import sys
 import time
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 from bars import at_least, at_most, missed, show
+from machine import measured_on
 from numpy.typing import NDArray
 
 from deepnoise_core.data.names import natural_key
@@ -63,9 +61,7 @@ def main() -> None:
         "gigabytes": gigabytes,
         "copairs": beside,
         "figures": measured.as_dict()["figures"],
-        "cores": os.cpu_count(),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {name: version(name) for name in ("deepnoise", "numpy", "scipy", "scikit-learn", "copairs")},
+        **measured_on("deepnoise", "numpy", "scipy", "scikit-learn", "copairs"),
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(record, indent=2) + "\n")

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import torch
+from machine import measured_on
 
 RESULT = Path(__file__).parent / "results" / "distribution.json"
 ROUNDS, EPOCHS, SIDE, BATCH = 2, 2, 128, 24
@@ -37,11 +36,8 @@ def main() -> None:
         "side": SIDE,
         "labelled_sites_a_step": BATCH,
         "threads_a_process": 1,
-        "cores": os.cpu_count(),
         "load_before": LOAD,
-        "machine": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **measured_on("deepnoise", "torch"),
     }
     RESULT.write_text(json.dumps(record, indent=2) + "\n")
 

@@ -7,13 +7,13 @@ every round, in changing order, so that other work on the machine slows all of t
 from __future__ import annotations
 
 import json
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import timm
 import torch
+from machine import measured_on
 from torch import nn
 
 from deepnoise_core.engine.ema import RunningAverage, clone_teacher
@@ -37,9 +37,7 @@ def main() -> None:
         "networks": results,
         "rounds": ROUNDS,
         "threads": 1,
-        "machine": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **measured_on("deepnoise", "torch"),
     }
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(record, indent=2) + "\n")

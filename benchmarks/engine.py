@@ -7,11 +7,8 @@ writes `benchmarks/results/engine.json`. Loops take turns, so that other work on
 from __future__ import annotations
 
 import json
-import os
-import platform
 import tempfile
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
@@ -24,6 +21,7 @@ from loops.precision import fixed_and_chosen
 from loops.predicting import BACKBONE, TIMES, peak_memory, throughput
 from loops.saving import seconds_of_a_state
 from loops.tiny import tiny_steps
+from machine import measured_on
 from torch import nn
 
 from deepnoise_core.contracts import CheckpointOptions, Screen
@@ -51,9 +49,7 @@ def main() -> None:
     record = {
         "rows": rows,
         "threads": 1,
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "versions": {one: version(one) for one in ("deepnoise", "torch", "timm", "accelerate")}
-        | {"lightning": frameworks.LIGHTNING},
+        **measured_on("deepnoise", "torch", "timm", "accelerate", lightning=frameworks.LIGHTNING),
     }
     RESULT.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 

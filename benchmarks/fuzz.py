@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
 import tempfile
 import time
@@ -20,12 +19,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from machine import measured_on
 
 from deepnoise.listing import catalogue
 from deepnoise.zoo import builtin_bundle
@@ -264,8 +263,8 @@ def main() -> None:
             rows.append(target.run(-(-wanted.cases * share // whole)))
             faults += target.faults
             print(rows[-1], *target.faults, sep="\n", flush=True)
-    about = {"machine": platform.machine(), "versions": {"deepnoise": version("deepnoise")}}
-    wanted.out.write_text(json.dumps({**about, "rows": rows, "faults": faults}, indent=2) + "\n")
+    record = {**measured_on("deepnoise"), "rows": rows, "faults": faults}
+    wanted.out.write_text(json.dumps(record, indent=2) + "\n")
     print(f"{sum(row['cases'] for row in rows):,} cases, {sum(row['faults'] for row in rows)} faults")
 
 

@@ -13,13 +13,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # before torch starts: deterministic products need it
 
 import torch
 from bars import Row, show
+from machine import measured_on
 from on_gpu import rows
 from on_gpu.trainings import Setting, packed_screen
 
@@ -48,7 +48,7 @@ def main() -> int:
             "network": wanted.network,
             "batch": wanted.batch,
             "device": torch.cuda.get_device_name(),
-            "versions": {one: version(one) for one in ("deepnoise", "torch", "timm")},
+            **measured_on("deepnoise", "torch", "timm"),
         }
         RESULT.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     return 0

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from climb.heights import height_of
 from climb.picture import draw_ladder
 from climb.rungs import RUNGS
 from climb.runs import finished, screen_key, trainings, workers
+from machine import measured_on
 
 from deepnoise.console import percent, print_note, print_table
 
@@ -47,8 +46,7 @@ def main() -> None:
         "screen": screen_key(),
         "rungs": rows(heights),
         "climb": gain(heights[0], heights[-1], "raw", "assigned"),
-        "machine": platform.processor() or platform.machine(),
-        "versions": {name: version(name) for name in ("deepnoise", "torch", "timm", "numpy")},
+        **measured_on("deepnoise", "torch", "timm", "numpy"),
     }
     (HERE / "results" / "ladder.json").write_text(json.dumps(result, indent=2) + "\n")
     draw_ladder(result["rungs"], HERE / "results" / "ladder.png")

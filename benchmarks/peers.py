@@ -11,10 +11,7 @@ repository's environment.
 from __future__ import annotations
 
 import json
-import os
-import platform
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -24,6 +21,7 @@ from loops.material import material, packed_screen
 from loops.ours import Beside, beside
 from loops.peers import AS_USB, under_timm, under_usb
 from loops.predicting import BACKBONE
+from machine import measured_on
 
 RESULT = Path(__file__).parent / "results" / "peers.json"
 SIDE, BATCH, STEPS = 64, 8, 60
@@ -48,8 +46,7 @@ def main() -> None:
         "batch": BATCH,
         "side": SIDE,
         "threads": 1,
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "versions": {one: version(one) for one in ("deepnoise", "torch", "timm")} | {"semilearn": usb.VERSION},
+        **measured_on("deepnoise", "torch", "timm", semilearn=usb.VERSION),
     }
     RESULT.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 

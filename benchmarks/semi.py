@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import sys
 import time
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from few_labels.network import small_network
 from few_labels.plain import VIEWS, train_plainly
 from few_labels.rounds import train_in_rounds
 from few_labels.training import strategy_named, trained
+from machine import measured_on
 
 from deepnoise.console import print_table
 from deepnoise_core.data.randomness import derive_seed
@@ -157,8 +156,7 @@ def write(table: dict[str, dict[str, tuple[float, float]]]) -> None:
             if not name.startswith("supervised") and row["published"][0] < base + GAIN
         },
         "settings": {name: options for name, (_, options) in METHODS.items()},
-        "machine": platform.processor() or platform.machine(),
-        "versions": {name: version(name) for name in ("deepnoise", "torch", "numpy", "scikit-learn")},
+        **measured_on("deepnoise", "torch", "numpy", "scikit-learn"),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
 

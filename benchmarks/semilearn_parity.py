@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import copy
 import json
-import platform
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ import torch
 from few_labels import usb
 from few_labels.network import small_network
 from few_labels.training import strategy_named, trained
+from machine import measured_on
 from torch import Tensor
 
 from deepnoise_core.contracts import Batch, PlateDesign, Pool, Predictions, StepBatch, SupervisedBatch, View
@@ -104,11 +103,7 @@ def main() -> None:
         "reached": all(row["student"] <= BAR and row["teacher"] <= max(BAR, row["usb_teacher"]) for row in rows)
         and all(row[f"unsupervised_loss_at_step_{LEARNS_BY}"] > 1e-5 for row in rows),
         "rows": rows,
-        "machine": platform.processor() or platform.machine(),
-        "versions": {
-            "semilearn": usb.VERSION,
-            **{name: version(name) for name in ("deepnoise", "torch", "numpy")},
-        },
+        **measured_on("deepnoise", "torch", "numpy", semilearn=usb.VERSION),
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import socket
 import tempfile
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from machine import measured_on
 from torch import Tensor
 from torch.multiprocessing.spawn import start_processes
 
@@ -66,11 +66,8 @@ def main() -> None:
         "sites_a_process": SITES,
         "side": SIDE,
         "threads_a_process": 1,
-        "cores": os.cpu_count(),
         "load_before": LOAD,
-        "machine": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
+        **measured_on("deepnoise", "torch"),
     }
     RESULT.write_text(json.dumps(record, indent=2) + "\n")
 

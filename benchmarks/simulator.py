@@ -6,9 +6,10 @@ Run `python benchmarks/simulator.py`; prints the figures and writes `benchmarks/
 from __future__ import annotations
 
 import json
-import platform
 import time
 from pathlib import Path
+
+from machine import measured_on
 
 from deepnoise_core.data.simulator import PRESETS, LayoutOptions, simulate
 
@@ -34,8 +35,7 @@ def main() -> None:
         "shape": list(screen.store.shape),
         "sites": len(screen),
         "sites_per_second": {str(workers): round(rate, 1) for workers, rate in rates.items()},
-        "machine": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
+        **measured_on("deepnoise", "numpy"),
     }
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shutil
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from machine import measured_on
 from surviving.killing import asked_to_stop, killed_trainings, killed_until_there
 from surviving.processes import Forks
 from surviving.trainings import READERS, STEPS, STRATEGIES, reading_by, same, trained
@@ -54,8 +53,8 @@ def main() -> None:
     known = json.loads(wanted.out.read_text()) if wanted.only else {}
     with tempfile.TemporaryDirectory() as name:
         found = {part: known.get(part) for part in PARTS} | measured(wanted, Path(name))
-    about = {"machine": platform.machine(), "versions": {one: version(one) for one in ("deepnoise", "torch")}}
-    wanted.out.write_text(json.dumps({**about, "steps": STEPS, **found}, indent=2) + "\n")
+    record = {**measured_on("deepnoise", "torch"), "steps": STEPS, **found}
+    wanted.out.write_text(json.dumps(record, indent=2) + "\n")
     print(json.dumps(found, indent=2))
 
 

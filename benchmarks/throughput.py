@@ -13,11 +13,11 @@ import platform
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from machine import measured_on
 from torch import Tensor, nn
 
 from deepnoise.api import installed
@@ -59,7 +59,7 @@ def main() -> None:
         "device": machine,
         "batch": options.batch,
         "size": options.size,
-        "versions": {name: version(name) for name in ("deepnoise", "torch", "timm")},
+        **measured_on("deepnoise", "torch", "timm"),
     }
     RESULT.write_text(json.dumps(record, indent=2) + "\n")
     show(rows, machine)
