@@ -146,6 +146,8 @@ class Screen:
 
     def drop(self, reasons: Mapping[int, str]) -> Screen:
         """The screen without these rows (row → why), which join `dropped`; no pixel is read."""
+        if not reasons:
+            return self
         kept = np.setdiff1d(np.arange(len(self)), list(reasons))
         left_out = [DroppedSite(self.sites["site_id"][row], reason) for row, reason in reasons.items()]
         return replace(self.take(kept), dropped=(*self.dropped, *left_out))

@@ -33,6 +33,13 @@ def numbered(
     return names, numbers
 
 
+def texts(table: pl.DataFrame, column: str) -> NDArray[np.str_]:
+    """A column of strings without a null as numpy holds them, [N], without an object for each."""
+    names, numbers = numbered(table, pl.col(column))
+    found: NDArray[np.str_] = names.to_numpy().astype(str)[numbers]
+    return found
+
+
 def distinct(table: pl.DataFrame, *columns: pl.Expr, rows: NDArray[np.int64] | None = None) -> pl.DataFrame:
     """The different rows of what is made of some rows of a table, in any order; arguments as of `numbered`."""
     return pl.concat([part.unique() for part in _parts(table, columns, rows)]).unique()

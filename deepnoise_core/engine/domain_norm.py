@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from deepnoise_core.contracts import InferenceOptions, Level, ReferenceWells, Screen
 from deepnoise_core.contracts.errors import ImageError, ModelError
 from deepnoise_core.contracts.plan import BatchNormStatistics
+from deepnoise_core.data.buckets import in_buckets, places
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.randomness import permutation
 from deepnoise_core.data.statistics import Pools, SiteDomains, level_groups, pools_by_level, reference_sizes
@@ -100,18 +102,17 @@ def domain_norm(
 
 def portions_of(
     rows: NDArray[np.int64], norm: DomainNorm | None
-) -> list[tuple[NDArray[np.int64] | None, NDArray[np.int64]]]:
+) -> list[tuple[NDArray[np.int64] | None, range | NDArray[np.signedinteger[Any]]]]:
     """The sites that tell statistics, and the places of the rows to predict with them, pool by pool.
 
     Rows that are predicted with the running statistics, without such sites, come first.
     """
     if norm is None:
-        return [(None, np.arange(len(rows)))]
-    pool = norm.pools.of_row[rows]
-    return [
-        (norm.pools.sites[number] if number >= 0 else None, np.flatnonzero(pool == number))
-        for number in np.unique(pool)
-    ]
+        return [(None, range(len(rows)))]
+    pools, of_row = (None, *norm.pools.sites), norm.pools.of_row
+    ordered, edges = in_buckets(places(len(rows)), lambda some: of_row[rows[some]] + 1, len(pools))
+    portions = zip(pools, pairwise(edges), strict=True)
+    return [(pool, ordered[start:stop]) for pool, (start, stop) in portions if start < stop]
 
 
 def adapt(model: Classifier, inputs: Inputs, sites: NDArray[np.int64], *, most_pixels: int = MOST_PIXELS) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen, TestTimeViews, View
-from deepnoise_core.data.batches import share_of
+from deepnoise_core.data.batches import Made, share_of
 from deepnoise_core.engine.bad_images import tell_all
 from deepnoise_core.engine.batch_norm import statistics_restored
 from deepnoise_core.engine.classifier import Classifier
@@ -74,26 +74,32 @@ class SitePass:
     norm: DomainNorm | None = None
     batch_size: int = BATCH_SIZE
 
-    def batches(self) -> list[SiteBatch]:
+    def batches(self) -> Sequence[SiteBatch]:
         """All batches, those of the same pool one after another."""
-        return [
-            SiteBatch(places[start : start + self.batch_size], pool)
+        begun = [
+            (pool, places, start)
             for pool, places in portions_of(self.rows, self.norm)
             for start in range(0, len(places), self.batch_size)
         ]
 
+        def batch(number: int) -> SiteBatch:
+            pool, places, start = begun[number]
+            return SiteBatch(np.asarray(places[start : start + self.batch_size], dtype=np.int64), pool)
+
+        return Made(range(len(begun)), batch)
+
     @torch.inference_mode()
-    def outputs(self, batches: Sequence[SiteBatch]) -> Iterator[SiteOutputs]:
+    def outputs(self, batches: Iterable[SiteBatch]) -> Iterator[SiteOutputs]:
         """What the network says of each of these batches, without the sites that are left out."""
         was_training = self.model.training
         self.model.eval()
         try:
             with statistics_restored(self.model):
-                for _, group in groupby(batches, key=lambda batch: id(batch.pool)):
-                    alike = list(group)
-                    if self.norm is not None and (pool := alike[0].pool) is not None:
-                        adapt(self.model, self.inputs, pool, most_pixels=self.norm.most_pixels)
-                    images = self.inputs.read_ahead([self.rows[batch.places] for batch in alike])
+                for _, alike in groupby(batches, key=lambda batch: id(batch.pool)):
+                    first = next(alike)
+                    if self.norm is not None and first.pool is not None:
+                        adapt(self.model, self.inputs, first.pool, most_pixels=self.norm.most_pixels)
+                    images = self.inputs.read_ahead(self.rows[batch.places] for batch in chain([first], alike))
                     yield from (self._said(found, pixels) for found, pixels in images)
         finally:
             self.model.train(was_training)
@@ -171,7 +177,7 @@ def site_predictions(
     """Predictions with one row a site, identified as in the screen; no label is copied."""
     columns = ("site_id", "site", *ID_COLUMNS)
     return Predictions(
-        ids={name: screen.column(name)[outputs.rows] for name in columns},
+        ids={name: screen.column(name, outputs.rows) for name in columns},
         classes=classes,
         scores=outputs.logits,
         embeddings=outputs.embeddings,

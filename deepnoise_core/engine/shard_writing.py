@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deepnoise_core.contracts import ID_COLUMNS, Screen
-from deepnoise_core.data.batches import share_of
+from deepnoise_core.data.batches import Made, share_of
 from deepnoise_core.data.files import need_space
 from deepnoise_core.data.prediction_table import FEATURE, METADATA
 from deepnoise_core.data.shards import LOGIT, Settled, Shard, ShardFolder, shard_file
@@ -53,17 +53,16 @@ class ShardedPass:
     part: Callable[[pl.DataFrame], pl.Series]
 
     @cached_property
-    def shards(self) -> list[list[SiteBatch]]:
+    def shards(self) -> Sequence[Sequence[SiteBatch]]:
         """The batches of each shard."""
-        shards: list[list[SiteBatch]] = []
-        held = self.most
-        for batch in self.sites.batches():
+        batches, starts, held = self.sites.batches(), [], self.most
+        for number, batch in enumerate(batches):
             if held + len(batch.places) > self.most:
-                shards.append([])
+                starts.append(number)
                 held = 0
-            shards[-1].append(batch)
             held += len(batch.places)
-        return shards
+        edges = [*starts, len(batches)]
+        return Made(range(len(starts)), lambda shard: batches[edges[shard] : edges[shard + 1]])
 
     def fill(self, settled: Settled, observer: Observer) -> dict[int, Shard]:
         """Write the shards that are not there, each process a share of them; all shards, to all processes.
@@ -83,10 +82,9 @@ class ShardedPass:
         missing = [number for number in range(len(self.shards)) if number not in finished]
         self._need_space(missing)
         own = missing[share_of(len(missing), process_rank(), process_count())]
-        batches = [batch for number in own for batch in self.shards[number]]
         made: dict[int, Shard] = {}
-        with observer.task("predicting", sum(len(batch.places) for batch in batches)) as advance:
-            outputs = self.sites.outputs(batches)
+        with observer.task("predicting", sum(len(self._rows(number)) for number in own)) as advance:
+            outputs = self.sites.outputs(batch for number in own for batch in self.shards[number])
             for number in own:
                 said = []
                 for batch, found in zip(self.shards[number], outputs, strict=False):
@@ -104,8 +102,8 @@ class ShardedPass:
 
         Held at a time is what one shard holds, and the sites of wells that go on in another.
         """
-        wells = self.screen.sites["well_id"].rank("dense").to_numpy()
-        last = np.zeros(int(wells.max()) + 1, dtype=np.int64)
+        wells = self._wells()
+        last = np.zeros(int(wells.max()) + 1, dtype=np.int32)
         for number in shards:
             last[wells[self._rows(number)]] = number
         begun: list[SiteOutputs] = []
@@ -161,6 +159,15 @@ class ShardedPass:
         model = self.sites.model
         numbers = model.num_features + (model.num_classes if self.logits else 0)
         need_space(self.folder.path, sites * numbers * _BYTES, "embeddings")
+
+    def _wells(self) -> NDArray[np.uint32]:
+        """A number for each well, that of each site of the screen."""
+        names = self.screen.sites["well_id"]
+        # Sites of a well mostly follow one another: naming each run once spares sorting millions of strings.
+        runs = pl.select(names.rle_id()).to_series().to_numpy()
+        starts = np.searchsorted(runs, np.arange(runs[-1] + 1, dtype=runs.dtype))
+        wells: NDArray[np.uint32] = names.gather(starts).rank("dense").to_numpy()[runs]
+        return wells
 
     def _rows(self, number: int) -> NDArray[np.int64]:
         """The sites that a shard is to hold, rows of the screen."""

@@ -110,7 +110,7 @@ class Ensemble:
         if not wanted.any():
             raise nothing_to_predict(screen, part, parts)
         needed = whole_experiments(screen, wanted)
-        screen, parts, wanted = screen.take(needed), parts[needed], wanted[needed]
+        screen, parts, wanted = screen.take(np.flatnonzero(needed)), parts[needed], wanted[needed]
         data = self.recipe.data.model_copy(update={"bad_images": how.bad_images or self.recipe.data.bad_images})
         screen = with_pixels_read(screen, (), data, how.observer)
         heard: list[Callable[[], Predictions] | None] = []

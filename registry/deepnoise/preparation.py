@@ -83,8 +83,8 @@ def prepare(
     options = recipe.data.model_copy(update={"bad_images": bad_images or recipe.data.bad_images})
     hardware = pick_hardware(device, recipe.train.precision)
     needed = whole_experiments(screen, wanted)
-    if len(needed) < len(screen):  # A table of millions of sites is not copied without need.
-        screen, wanted = screen.take(needed), wanted[needed]
+    if not needed.all():  # A table of millions of sites is not copied without need.
+        screen, wanted = screen.take(np.flatnonzero(needed)), wanted[needed]
     rows = np.flatnonzero(wanted)
     conditions = encode_conditions(screen, bundle.manifest.conditions, wanted)
     observer.note(f"predicting {len(rows):,} sites on {hardware}")
@@ -104,10 +104,11 @@ def prepare(
     )
 
 
-def whole_experiments(screen: Screen, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Rows of the experiments that hold the wanted sites, ascending; normalizers see no less than those."""
+def whole_experiments(screen: Screen, wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The sites of the experiments that hold wanted ones, bool [N]; normalizers see no less than those."""
     experiments = screen.sites["experiment"]
-    return np.flatnonzero(experiments.is_in(experiments.filter(wanted).unique().implode()).to_numpy())
+    found: NDArray[np.bool_] = experiments.is_in(experiments.filter(wanted).unique().implode()).to_numpy()
+    return found
 
 
 def matched_channels(bundle: Bundle, screen: Screen) -> tuple[Screen, tuple[str, ...]]:

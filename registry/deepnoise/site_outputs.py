@@ -17,6 +17,7 @@ from deepnoise.preparation import Prepared, whole_experiments
 from deepnoise_core.contracts import Predictions, Screen
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.contracts.screens import SITE_COLUMNS
+from deepnoise_core.data.buckets import AT_ONCE
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.shards import SHARD_SITES, Asked, Settled, ShardFolder
 from deepnoise_core.data.sites import digest_of
@@ -112,8 +113,9 @@ class Sites:
         missing = self.rows[np.isin(self.rows, list(self.bad))]
         if not len(missing):
             return self.prepared
-        sites, wells = self.screen.column("site_id")[missing], self.screen.column("well_id")
-        lost = sorted(set(wells[missing]) - set(wells[np.setdiff1d(self.rows, missing)]))
+        sites, wells = self.screen.column("site_id", missing), self.screen.sites["well_id"]
+        readable = wells.gather(np.setdiff1d(self.rows, missing)).unique()
+        lost = sorted({*wells.gather(missing)} - {*readable})
         notes = [f"left out {len(sites)} sites that cannot be read: {some_of(sites)}"]
         if lost:
             notes.append(
@@ -127,10 +129,10 @@ class Sites:
         Args:
             made: from the sites of some wells to as many rows or a row a well, each of which knows no other well.
         """
-        parts = []
+        parts, notes = [], self.notes
         for found in self.portions():
             sites = site_predictions(self.screen, found, self.classes, transductive=self.transductive)
-            parts.append(made(replace(sites, ids={**sites.ids, _ROW: found.rows}, notes=self.notes)))
+            parts.append(made(replace(sites, ids={**sites.ids, _ROW: found.rows}, notes=notes)))
         whole = joined(parts)
         row = whole.ids[_ROW]
         if (np.diff(row) < 0).any():
@@ -191,9 +193,12 @@ def kept_sites(
 def asked_of(screen: Screen, wanted: NDArray[np.bool_]) -> dict[str, str | int | bool | list[str]]:
     """What of a screen decides the outputs of its sites, as far as no pixel is read."""
     needed, table = whole_experiments(screen, wanted), screen.sites.select(SITE_COLUMNS)
+    chosen, sites = wanted[needed], hashlib.sha256()
+    for start in range(0, len(chosen), AT_ONCE):
+        sites.update((start + np.flatnonzero(chosen[start : start + AT_ONCE])).astype("<i8").tobytes())
     return {
-        "screen": digest_of(table if len(needed) == len(screen) else table[needed]),
-        "sites": hashlib.sha256(np.flatnonzero(wanted[needed]).astype("<i8").tobytes()).hexdigest(),
+        "screen": digest_of(table if needed.all() else table.filter(needed)),
+        "sites": sites.hexdigest(),
     }
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepnoise_core.data import buckets, numbering, randomness
-from deepnoise_core.data.numbering import distinct, numbered
+from deepnoise_core.data.numbering import distinct, numbered, texts
 
 TABLE = pl.DataFrame({"experiment": [f"E{row // 13}" for row in range(100)], "plate": ["9", "10"] * 50})
 PLATE = pl.concat_str("experiment", "plate", separator="/")
@@ -54,3 +54,8 @@ def test_names_are_numbered_in_their_order(rows: list[int] | None) -> None:
     assert names.gather(numbers).to_list() == expected
     pairs = distinct(TABLE, PLATE.alias("plate"), pl.col("experiment"), rows=chosen)
     assert sorted(pairs.rows()) == sorted({(name, name.partition("/")[0]) for name in expected})
+
+
+def test_texts_are_those_of_the_column() -> None:
+    for name in TABLE.columns:
+        np.testing.assert_array_equal(texts(TABLE, name), np.array(TABLE[name].to_list()))

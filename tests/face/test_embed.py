@@ -1,5 +1,6 @@
 """Embeddings of sites in shards, and predictions made by way of them: killed, damaged, asked for otherwise."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -22,11 +23,13 @@ from deepnoise.ensembles import load_models
 from deepnoise.prediction import predict_folder, write_folder
 from deepnoise.site_outputs import Keep
 from deepnoise_core.contracts.errors import InputError, ModelError, OutputError
+from deepnoise_core.contracts.screens import SITE_COLUMNS
 from deepnoise_core.data.prediction_table import read_predictions
 from deepnoise_core.data.shards import ShardFolder, read_record
 from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.prediction import predict_rows
 from deepnoise_core.testing.notes import Notes
+from deepnoise_core.testing.screens import random_screen
 
 Done = CompletedProcess[str]
 FEW = 4
@@ -256,3 +259,16 @@ def test_what_is_kept_of_another_prediction_is_refused(
     with pytest.raises(OutputError, match="was begun with something else: tta was none and is dihedral"):
         predict_folder(model, screen, tmp_path / "p", device="cpu", tta="dihedral", observer=Silent())
     assert (tmp_path / "p.partial").exists()
+
+
+def test_what_is_asked_for_is_told_some_sites_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = random_screen(experiments=3)
+    wanted = (screen.column("experiment") != "E1") & (np.arange(len(screen)) % 3 > 0)
+    kept = screen.sites.filter(pl.col("experiment") != "E1").select(SITE_COLUMNS)
+    places = np.flatnonzero(np.arange(len(screen))[screen.column("experiment") != "E1"] % 3)
+    for at_once in (5, 10**6):
+        monkeypatch.setattr(site_outputs, "AT_ONCE", at_once)
+        assert site_outputs.asked_of(screen, wanted) == {
+            "screen": hashlib.sha256(kept.write_csv().encode()).hexdigest(),
+            "sites": hashlib.sha256(places.astype("<i8").tobytes()).hexdigest(),
+        }

@@ -9,11 +9,12 @@ from deepnoise_core.data.batches.planning import plan_steps
 from deepnoise_core.data.batches.ratio import RatioSteps
 from deepnoise_core.data.batches.reading import read_ahead
 from deepnoise_core.data.batches.shares import share_of, shares_of
-from deepnoise_core.data.batches.steps import Rows, StepRows, Steps
+from deepnoise_core.data.batches.steps import Made, Rows, StepRows, Steps
 from deepnoise_core.data.batches.stream import Rounds, Stream
 
 __all__ = [
     "Division",
+    "Made",
     "MixedSteps",
     "RatioSteps",
     "Rounds",

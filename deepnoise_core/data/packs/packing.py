@@ -113,7 +113,7 @@ class _Job:
         self.shape = (channels, side or height, side or width)
         self.site_bytes = math.prod(self.shape) * screen.store.dtype.itemsize
         self.shard_sites = options.shard_sites or max(1, SHARD_BYTES // self.site_bytes)
-        self.site_ids = screen.column("site_id")
+        self.site_ids = screen.sites["site_id"]
         self.bad = screen.store.bad if isinstance(screen.store, TolerantStore) else {}
         self.threads = min(4, os.cpu_count() or 1)
 

@@ -53,7 +53,7 @@ def open_pack(name: str, *, threads: int | None = None) -> Screen:
     screen = Screen(
         sites=sites,
         channels=manifest.channels,
-        store=PackStore(array, location.name, sites["site_id"].to_numpy(), sums["checksum"], threads=threads),
+        store=PackStore(array, location.name, sites["site_id"], sums["checksum"], threads=threads),
         source=location.name,
         reader="pack",
         dropped=tuple(DroppedSite(site, reason) for site, reason in manifest.dropped.items()),

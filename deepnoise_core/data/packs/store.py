@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import polars as pl
 import tensorstore as ts
 from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ class PackStore:
     Args:
         array: as `open_array` gives it.
         name: the pack, for messages.
-        site_ids: of all rows of the array, [N].
+        site_ids: of all rows of the array, strings [N].
         checksums: CRC-32 of each site's pixels, uint32 [N].
         threads: parts of a batch that are read at once; as many as there are cores, up to four, where None.
     """
@@ -33,7 +34,7 @@ class PackStore:
         self,
         array: Any,
         name: str,
-        site_ids: NDArray[Any],
+        site_ids: pl.Series,
         checksums: NDArray[np.uint32],
         *,
         threads: int | None = None,
@@ -99,7 +100,7 @@ class PackStore:
         return ImageError(f"{self._name}: {reason(error)}; {_AGAIN}")
 
     def _place(self, row: np.int64) -> str:
-        return f"{self._name}: site {self._site_ids[row]} (row {row} of the pack)"
+        return f"{self._name}: site {self._site_ids[int(row)]} (row {row} of the pack)"
 
 
 _AGAIN = "see what else is damaged with deepnoise screen verify, and copy the pack again"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepnoise_core.contracts import Level, ReferenceWells, Role, Screen, SiteStatistics
 from deepnoise_core.contracts.errors import StatisticsError
 from deepnoise_core.data.names import some_of
+from deepnoise_core.data.numbering import texts
 
 _LEVELS: tuple[Level, ...] = get_args(Level)
 _WORDS: dict[ReferenceWells, str] = {
@@ -45,7 +46,7 @@ class SiteDomains:
     @classmethod
     def of(cls, screen: Screen) -> Self:
         """Those of a screen's sites."""
-        return cls(*(screen.column(name).astype(str) for name in ("experiment", "plate", "cell_type", "role")))
+        return cls(*(texts(screen.sites, name) for name in ("experiment", "plate", "cell_type", "role")))
 
     def __len__(self) -> int:
         return len(self.role)

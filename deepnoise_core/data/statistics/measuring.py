@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepnoise_core.contracts import Histograms, Measure, Screen, SiteStatistics, Tiles
 from deepnoise_core.data.batches import read_ahead
 from deepnoise_core.data.statistics.histograms import BINS, DenseHistograms, SparseHistograms
+from deepnoise_core.data.statistics.levels import SiteDomains
 from deepnoise_core.data.statistics.tiles import TileSums, tile_sums
 
 
@@ -93,14 +94,15 @@ def described(
 ) -> SiteStatistics:
     """Statistics of a screen's sites with the domains that its table tells."""
     _, height, width = screen.store.shape
+    domains = SiteDomains.of(screen)
     return SiteStatistics(
         count=np.full(len(screen), height * width, dtype=np.int64),
         total=total,
         squares=squares,
-        experiment=screen.column("experiment").astype(str),
-        plate=screen.column("plate").astype(str),
-        cell_type=screen.column("cell_type").astype(str),
-        role=screen.column("role").astype(str),
+        experiment=domains.experiment,
+        plate=domains.plate,
+        cell_type=domains.cell_type,
+        role=domains.role,
         histograms=histograms,
         tiles=tiles,
     )
