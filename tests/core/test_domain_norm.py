@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepnoise_core.contracts import InferenceOptions, Measure, Role, Screen
+from deepnoise_core.contracts import InferenceOptions, Role, Screen
 from deepnoise_core.contracts.errors import ImageError, ModelError
 from deepnoise_core.data.stores import ArrayStore
 from deepnoise_core.data.tolerance import TolerantStore
@@ -20,20 +20,8 @@ from deepnoise_core.engine.domain_norm import DomainNorm, adapt, domain_norm
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.prediction import predict_rows
 from deepnoise_core.testing.networks import SmallHead, small_classifier
+from deepnoise_core.testing.pixels import plain_inputs
 from deepnoise_core.testing.screens import random_screen
-
-
-class Plain:
-    """Divides by 255."""
-
-    needs: tuple[Measure, ...] = ()
-    notes: tuple[str, ...] = ()
-    transductive = ""
-
-    def fit(self, statistics: object) -> None: ...
-
-    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
-        return images.float() / 255
 
 
 class Deep(nn.Module):
@@ -62,7 +50,7 @@ def deep() -> Classifier:
 
 
 def inputs_of(screen: Screen) -> Inputs:
-    return Inputs(screen.store, Plain(), torch.device("cpu"))
+    return plain_inputs(screen.store)
 
 
 def by_plate(screen: Screen, network: nn.Module, sites: int = 128) -> DomainNorm:

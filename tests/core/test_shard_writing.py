@@ -6,48 +6,24 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from deepnoise_core.contracts import InferenceOptions, Measure, Screen
+from deepnoise_core.contracts import InferenceOptions, Screen
 from deepnoise_core.contracts.errors import ImageError
 from deepnoise_core.data.shards import Settled, ShardFolder, read_record
 from deepnoise_core.data.stores import ArrayStore
 from deepnoise_core.data.tolerance import TolerantStore
 from deepnoise_core.engine.domain_norm import DomainNorm, domain_norm
-from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.prediction import SiteOutputs, SitePass, predict_rows
 from deepnoise_core.engine.shard_writing import ShardedPass
 from deepnoise_core.testing.networks import small_classifier
+from deepnoise_core.testing.notes import Notes
+from deepnoise_core.testing.pixels import plain_inputs
 from deepnoise_core.testing.screens import random_screen
 
 ROWS = np.arange(1, 31)
 SETTLED = Settled(images="", shards=0, transductive=(), notes=())
-
-
-class Plain:
-    """Divides by 255."""
-
-    needs: tuple[Measure, ...] = ()
-    notes: tuple[str, ...] = ()
-    transductive = ""
-
-    def fit(self, statistics: object) -> None: ...
-
-    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
-        return images.float() / 255
-
-
-class Watching(Silent):
-    """Keeps notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 class Faulty(ArrayStore):
@@ -73,7 +49,7 @@ def norm_of(screen: Screen) -> DomainNorm | None:
 def sharded(screen: Screen, folder: Path, *, norm: DomainNorm | None = None, faulty: bool = False) -> ShardedPass:
     network = small_classifier()
     store = TolerantStore(Faulty(screen.store.read(np.arange(32)))) if faulty else screen.store
-    one_pass = SitePass(network, Inputs(store, Plain(), torch.device("cpu")), ROWS, norm=norm, batch_size=4)
+    one_pass = SitePass(network, plain_inputs(store), ROWS, norm=norm, batch_size=4)
     made = ShardFolder(folder)
     made.begin({"asked": "the same"}, {})
     return ShardedPass(one_pass, screen, made, 8, True, lambda sites: pl.Series(["test"] * sites.height))
@@ -120,9 +96,9 @@ def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
     damaged = tmp_path / "a" / "shards" / "shard-00002.parquet"
     damaged.write_bytes(b"x" * damaged.stat().st_size)
     times = {file: file.stat().st_mtime_ns for file in before if file.suffix == ".parquet"}
-    again, watching = sharded(screen_of(), tmp_path / "a"), Watching()
+    again, watching = sharded(screen_of(), tmp_path / "a"), Notes()
     again.fill(settled(again), watching)
-    assert watching.notes == [f"{damaged}: is missing or damaged, and made again"]
+    assert watching.told == [f"{damaged}: is missing or damaged, and made again"]
     assert {file: file.read_bytes() for file in before} == before
     assert [file for file, time in times.items() if file.stat().st_mtime_ns != time] == [damaged]
 

@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from deepnoise_core.contracts import (
     InferenceOptions,
     Losses,
-    Measure,
     PlateDesign,
     Pool,
     Predictions,
@@ -35,7 +34,6 @@ from deepnoise_core.engine.checkpoints import newest_state
 from deepnoise_core.engine.classifier import Classifier
 from deepnoise_core.engine.devices import device_name, pick_hardware
 from deepnoise_core.engine.domain_norm import domain_norm
-from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.job import TrainingJob
 from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.prediction import predict_rows
@@ -43,22 +41,10 @@ from deepnoise_core.engine.training import CHECKPOINTS, train
 from deepnoise_core.engine.validation import LabelledPool, validate
 from deepnoise_core.engine.weights import load_weights, restore
 from deepnoise_core.testing.networks import small_classifier
+from deepnoise_core.testing.pixels import plain_inputs
 from deepnoise_core.testing.screens import random_screen
 
 CLASSES = ("p0", "p1", "p2", "p3")
-
-
-class Plain:
-    """Divides by 255."""
-
-    needs: tuple[Measure, ...] = ()
-    notes: tuple[str, ...] = ()
-    transductive = ""
-
-    def fit(self, statistics: object) -> None: ...
-
-    def __call__(self, images: Tensor, rows: Tensor, keys: NDArray[np.uint64] | None = None) -> Tensor:
-        return images.float() / 255
 
 
 class Same:
@@ -116,7 +102,7 @@ def job(
         student=small_classifier(classes=4, batch_norm=batch_norm),
         strategy=strategy,
         augmentation=Same(),
-        inputs=Inputs(screen.store, Plain(), torch.device("cpu")),
+        inputs=plain_inputs(screen.store),
         screen=screen,
         classes=CLASSES,
         labelled=np.flatnonzero(part == "E0"),
@@ -236,7 +222,7 @@ def test_validation_is_the_accuracy_of_mean_logits(tmp_path: Path) -> None:
 
 def test_sixteen_bits_and_another_size_reach_the_network(tmp_path: Path) -> None:
     screen = random_screen(dtype="uint16")
-    inputs = Inputs(screen.store, Plain(), torch.device("cpu"), image_size=8)
+    inputs = plain_inputs(screen.store, image_size=8)
     rows = np.arange(3)
     assert inputs.clean(screen.store.read(rows), rows).images.shape == (3, 3, 8, 8)
     assert site_statistics(screen).total.max() > 255 * 16 * 16

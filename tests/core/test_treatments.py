@@ -8,10 +8,10 @@ from deepnoise_core.contracts import Predictions, Role, Stage
 from deepnoise_core.data.scores import best_class
 from deepnoise_core.data.treatments import among_treatments, are_treatments_scored, kept_apart, may_be_treated
 from deepnoise_core.data.wells import with_raw
-from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.prediction import predict_rows
 from deepnoise_core.engine.validation import LabelledPool, validate
 from deepnoise_core.testing.networks import small_classifier
+from deepnoise_core.testing.pixels import plain_inputs
 from deepnoise_core.testing.screens import random_screen
 
 ROLES = np.array([role.value for role in Role], dtype=object)
@@ -62,17 +62,10 @@ def test_predictions_name_treatments_alone() -> None:
     assert len(made.embeddings) == 5
 
 
-class Plain:
-    """Divides by 255."""
-
-    def __call__(self, images: torch.Tensor, rows: torch.Tensor, keys: object = None) -> torch.Tensor:
-        return images.float() / 255
-
-
 def test_validation_looks_among_treatments_alone() -> None:
     screen = random_screen(experiments=1)
     rows = np.arange(len(screen))
-    inputs = Inputs(screen.store, Plain(), torch.device("cpu"))  # type: ignore[arg-type]
+    inputs = plain_inputs(screen.store)
     torch.manual_seed(0)
     model = small_classifier(classes=4)
     with torch.no_grad():

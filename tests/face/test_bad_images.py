@@ -24,6 +24,7 @@ from deepnoise_core.data.memory import fits_in_memory
 from deepnoise_core.data.prediction_table import read_predictions
 from deepnoise_core.data.stores import FileStore
 from deepnoise_core.engine.observation import Advance, Silent
+from deepnoise_core.testing.notes import Notes
 
 Program = Callable[..., CompletedProcess[str]]
 
@@ -57,15 +58,12 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
 
 
-class Watching(Silent):
+class Watching(Notes):
     """Keeps all notes, and does something when a task begins."""
 
     def __init__(self, at: str = "", action: Callable[[], None] = lambda: None, stop_after: int = 99) -> None:
-        self.notes: list[str] = []
+        super().__init__()
         self.at, self.action, self.stop_after = at, action, stop_after
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
     @contextmanager
     def task(self, name: str, total: int) -> Iterator[Advance]:
@@ -110,7 +108,7 @@ def test_a_site_that_is_bad_from_the_start_counts_as_never_listed(
         assert image_of(screen, site).name in skipped.card["screen"]["dropped"][site["site_id"]]
         assert skipped.card["screen"]["sites"] == excluded.card["screen"]["sites"]
         assert skipped.card["bad_images"] == {}
-    assert [note for note in watching.notes if site["site_id"] in note and "all are listed in run.json" in note]
+    assert [note for note in watching.told if site["site_id"] in note and "all are listed in run.json" in note]
 
 
 @pytest.mark.usefixtures("large")
@@ -134,7 +132,7 @@ def test_a_site_that_is_damaged_after_the_statistics_is_missed_from_its_batches(
     assert list(run.card["bad_images"]) == [site["site_id"]]
     assert image_of(screen, site).name in run.card["bad_images"][site["site_id"]]
     assert run.card["screen"]["dropped"] == {}
-    (note,) = (note for note in watching.notes if site["site_id"] in note)
+    (note,) = (note for note in watching.told if site["site_id"] in note)
     tells_of("the same with `data.bad_images: skip`", note)
     assert [line["epoch"] for line in metrics(run)] == [1, 2]
     assert json.loads((run.path / "run.json").read_text())["bad_images"] == run.card["bad_images"]
@@ -152,7 +150,7 @@ def test_a_run_that_went_on_without_a_site_resumes_as_if_never_stopped(screen: P
     resumed = resume_run(tmp_path / "run", None, installed(), device="cpu", observer=watching)
     assert weights(resumed) == weights(straight)
     assert resumed.card["bad_images"] == straight.card["bad_images"]
-    assert not [note for note in watching.notes if site["site_id"] in note]
+    assert not [note for note in watching.told if site["site_id"] in note]
 
 
 def test_a_resumed_run_goes_on_without_what_was_damaged_meanwhile(screen: Path, tmp_path: Path) -> None:
@@ -196,7 +194,7 @@ def test_a_batch_without_two_labelled_sites_is_skipped_and_counted(
     run = trained(screen, tmp_path / "run", "train.batch_size=2", "train.epochs=1", observer=watching)
     (line,) = metrics(run)
     assert line["skipped_batches"] == 1
-    tells_of("a batch has one labelled site left", watching.notes)
+    tells_of("a batch has one labelled site left", watching.told)
     assert run.card["steps"] == line["step"]
 
 

@@ -211,18 +211,13 @@ def test_predictions_by_way_of_shards_are_those_of_memory_and_go_on(
         return write(folder, *arguments)
 
     monkeypatch.setattr(ShardFolder, "write", counted)
-    notes: list[str] = []
-
-    class Watching(Silent):
-        def note(self, text: str) -> None:
-            notes.append(text)
-
+    notes = Notes()
     for _ in range(models + 1):
         try:
-            predict_folder(model, screen, out, device="cpu", observer=Watching())
+            predict_folder(model, screen, out, device="cpu", observer=notes)
         except Killed:
             assert not out.exists()
-            assert notes[-1] == (
+            assert notes.told[-1] == (
                 f"what was predicted is kept in {out}.partial; the command that began it goes on from there"
             )
     assert writes == 14 * models + models
