@@ -162,16 +162,24 @@ def start_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 
 @pytest.fixture(scope="session")
-def wait_until_begun() -> Callable[..., None]:
-    """Waits until a training has done its first epoch, and does something between two looks."""
+def wait_until() -> Callable[..., None]:
+    """Waits until something is so, looking every so many seconds; tells what a process told if it never is."""
 
-    def wait(run: Path, pause: Callable[[], None] = lambda: time.sleep(0.02)) -> None:
-        until = time.monotonic() + 60
-        while not (run / "metrics.jsonl").exists():
-            assert time.monotonic() < until
-            pause()
+    def wait(
+        is_so: Callable[[], object], process: Process | None = None, *, every: float = 0.02, most: float = 120
+    ) -> None:
+        end = time.monotonic() + most
+        while not is_so():
+            assert time.monotonic() < end, process and process.errors.read_text()
+            time.sleep(every)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def wait_until_begun(wait_until: Callable[..., None]) -> Callable[..., None]:
+    """Waits until a training has done its first epoch."""
+    return lambda run: wait_until((run / "metrics.jsonl").exists)
 
 
 @pytest.fixture(scope="session")

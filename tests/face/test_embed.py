@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -87,15 +86,13 @@ def test_a_killed_command_goes_on_to_the_same_bytes(
     tiny_run: Path,
     tiny_screen: Path,
     start_command: Callable[..., Any],
+    wait_until: Callable[..., None],
     deepnoise: Callable[..., Done],
     tmp_path: Path,
 ) -> None:
     out = tmp_path / "killed"
     started = start_command(*words_of(tiny_run, tiny_screen, out))
-    until = time.monotonic() + 120
-    while not (out / "shards" / "shard-00001.json").exists():
-        assert time.monotonic() < until, started.errors.read_text()
-        time.sleep(0.001)
+    wait_until((out / "shards" / "shard-00001.json").exists, started, every=0.001)
     os.kill(started.pid, signal.SIGKILL)
     started.wait()
     made = {file: file.stat().st_mtime_ns for file in (out / "shards").glob("*.parquet")}

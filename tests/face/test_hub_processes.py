@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,15 +66,14 @@ def test_two_processes_pull_at_once(hub: LocalHub, tmp_path: Path, start_command
 
 
 def test_killed_pull_leaves_nothing_and_the_next_is_clean(
-    hub: LocalHub, tmp_path: Path, start_command: Start
+    hub: LocalHub, tmp_path: Path, start_command: Start, wait_until: Callable[..., None]
 ) -> None:
     hub.faults.add(Fault("slow", path="model.safetensors", method="GET", times=1, pause=1.0))
     words, known = ("pull", "org/name@v1", "--to", tmp_path / "out"), environment(hub, tmp_path / "home")
     process = start_command(*words, environment=known)
-    until = time.monotonic() + 60
-    while not any("GET" in str(one) and "model.safetensors" in one.path for one in hub.requests):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(
+        lambda: any("GET" in str(one) and "model.safetensors" in one.path for one in hub.requests), process
+    )
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == (-signal.SIGKILL, process.errors.read_text())
     assert not list(tmp_path.glob("out*"))

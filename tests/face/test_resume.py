@@ -206,7 +206,7 @@ def test_a_terminal_that_is_closed_ends_a_run_in_order_or_not_at_all(
     tiny_screen: Path,
     tmp_path: Path,
     start_command: Callable[..., Any],
-    wait_until_begun: Callable[..., None],
+    wait_until: Callable[..., None],
     *,
     nohup: bool,
 ) -> None:
@@ -215,11 +215,12 @@ def test_a_terminal_that_is_closed_ends_a_run_in_order_or_not_at_all(
     process = start_command(*words_of(tiny_screen, out, steps), terminal=os.ttyname(its), nohup=nohup)
     shown = bytearray()
 
-    def read() -> None:
-        if select.select([ours], [], [], 0.02)[0]:
+    def has_begun() -> bool:
+        if select.select([ours], [], [], 0)[0]:
             shown.extend(os.read(ours, 1 << 16))
+        return (out / "metrics.jsonl").exists()
 
-    wait_until_begun(out, read)
+    wait_until(has_begun)
     assert b"epoch 1/400" in shown
     os.close(its)
     os.close(ours)

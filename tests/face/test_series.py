@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -182,14 +181,12 @@ def test_a_killed_series_resumes_to_the_same_weights(
     tmp_path: Path,
     deepnoise: Callable[..., Done],
     start_command: Callable[..., Any],
+    wait_until: Callable[..., None],
 ) -> None:
     out = tmp_path / "series"
     words = ["--screen", folder, "--out", out, "--folds", "2", "--device", "cpu"]
     program = start_command("train", recipe_file, *words)
-    deadline = time.monotonic() + 60
-    while not (out / PARTS[1] / "run.json").exists():
-        assert time.monotonic() < deadline, program.errors.read_text()
-        time.sleep(0.001)
+    wait_until((out / PARTS[1] / "run.json").exists, program, every=0.001)
     os.kill(program.pid, signal.SIGKILL)
     assert program.wait()[0] == -signal.SIGKILL
     assert len(weights(out)) < len(PARTS)

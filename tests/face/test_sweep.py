@@ -217,7 +217,11 @@ def test_differences_of_recipes_leave_out_what_follows_from_names() -> None:
 
 
 def test_a_sweep_that_is_stopped_leaves_no_process_and_ends_in_the_same_bytes(
-    tiny_screen: Path, tmp_path: Path, start_command: Callable[..., Any], tells_of: Callable[..., None]
+    tiny_screen: Path,
+    tmp_path: Path,
+    start_command: Callable[..., Any],
+    wait_until: Callable[..., None],
+    tells_of: Callable[..., None],
 ) -> None:
     sets = (f"train.epochs={EPOCHS}", "train.checkpoints.minutes=0", "train.batch_size=8", "strategy=supervised")
     grid = "train.optimizer.lr=1e-3,1e-2"
@@ -227,7 +231,7 @@ def test_a_sweep_that_is_stopped_leaves_no_process_and_ends_in_the_same_bytes(
     before: dict[str, int] = {}
     for end in (_ctrl_c, _sigterm_to_the_sweep_alone, _end_of_its_terminal, _kill_of_the_sweep_alone):
         process = start_command("sweep", "tiny", *words, "--device", "cpu")
-        _wait(lambda: _have_advanced(out, before))  # noqa: B023 - used at once
+        wait_until(lambda: _have_advanced(out, before), process, most=300)  # noqa: B023 - used at once
         workers = psutil.Process(process.pid).children()
         code = end(process.pid)
         ended, told = process.wait()
@@ -314,10 +318,3 @@ def _metrics(run: Path) -> list[dict[str, float]]:
 
 def _sets(values: Mapping[str, object]) -> list[str]:
     return [f"{key}={json.dumps(value)}" for key, value in values.items()]
-
-
-def _wait(until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 300
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.02)
