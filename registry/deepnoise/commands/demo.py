@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepnoise.options import Device
+
 EXAMPLE = "Example: deepnoise demo --out demo --seed 0"
 
 
@@ -15,7 +17,7 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the screen and of all trainings.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Repeat with this many seeds, from --seed on.")] = 1,
     preset: Annotated[str, typer.Option(help="Screen and recipe: demo (minutes) or tiny (seconds).")] = "demo",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Simulate a screen, train with and without DeepNoise's ingredients, and compare held-out accuracy."""
     from deepnoise.console import Terminal

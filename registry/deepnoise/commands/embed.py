@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepnoise.options import BadImages, Device, Exclude, SeenScreen, TestTimeViews
+
 if TYPE_CHECKING:
     from deepnoise_core.engine.devices import DeviceName
 
@@ -18,25 +20,19 @@ def run(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Folder of a run or bundle, or hf-hub:org/name[@rev].")
     ],
-    screen: Annotated[str, typer.Option(metavar="PATH", help="Folder of plates, or the URL of a pack.")],
+    screen: SeenScreen,
     out: Annotated[Path, typer.Option(help="Folder to write, or to go on with where the same command began it.")],
     part: Annotated[
         str, typer.Option(help="Wells whose sites are embedded: all, train, validation, or test.")
     ] = "all",
-    tta: Annotated[
-        str | None,
-        typer.Option(help="Copies of each image: none, flips or dihedral; as the model's recipe says otherwise."),
-    ] = None,
+    tta: TestTimeViews = None,
     logits: Annotated[bool, typer.Option("--logits", help="Logits of all classes too.")] = False,
     shard_sites: Annotated[
         int, typer.Option(help="Sites of a shard at most; a shard is one Parquet file.")
     ] = 4096,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    exclude: Annotated[Path | None, typer.Option(help="CSV of sites to leave out: site_id,reason.")] = None,
-    bad_images: Annotated[
-        str | None,
-        typer.Option(help="error, or skip to go on without sites that cannot be read; else as in training."),
-    ] = None,
+    device: Device = "auto",
+    exclude: Exclude = None,
+    bad_images: BadImages = None,
     processes: Annotated[int, typer.Option(help="Processes of this machine that write some shards each.")] = 1,
 ) -> None:
     """Write embeddings of all sites in shards; what was killed goes on when repeated."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepnoise.options import BadImages, Device, Exclude, SeenScreen, TestTimeViews
+
 if TYPE_CHECKING:
     from deepnoise.model import Unit
     from deepnoise_core.engine.devices import DeviceName
@@ -23,7 +25,7 @@ def run(
             help="Folders of runs, series or bundles, or hf-hub:org/name[@rev]; several predict together.",
         ),
     ],
-    screen: Annotated[str, typer.Option(metavar="PATH", help="Folder of plates, or the URL of a pack.")],
+    screen: SeenScreen,
     out: Annotated[Path, typer.Option(help="Folder to write; must not exist yet.")],
     part: Annotated[
         str, typer.Option(help="Wells to predict: all, train, validation, or test (never seen with labels).")
@@ -31,20 +33,14 @@ def run(
     weights: Annotated[
         str | None, typer.Option(metavar="W,W,…", help="What each MODEL counts; all the same if not given.")
     ] = None,
-    tta: Annotated[
-        str | None,
-        typer.Option(help="Copies of each image: none, flips or dihedral; as the model's recipe says otherwise."),
-    ] = None,
+    tta: TestTimeViews = None,
     sites: Annotated[
         bool,
         typer.Option("--sites", help="Each site by itself, as WILDS counts; no plate knowledge, no wells."),
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    exclude: Annotated[Path | None, typer.Option(help="CSV of sites to leave out: site_id,reason.")] = None,
-    bad_images: Annotated[
-        str | None,
-        typer.Option(help="error, or skip to go on without sites that cannot be read; else as in training."),
-    ] = None,
+    device: Device = "auto",
+    exclude: Exclude = None,
+    bad_images: BadImages = None,
     processes: Annotated[int, typer.Option(help="Processes of this machine that predict a share each.")] = 1,
 ) -> None:
     """Predict a screen with one model or several; writes predictions.parquet, embeddings and plate maps."""

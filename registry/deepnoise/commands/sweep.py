@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepnoise.options import Device, SeenScreen, Trackers
+
 EXAMPLE = (
     "Example: deepnoise sweep demo --screen screens/demo --out sweeps/first "
     "--grid strategy.name=supervised,mean-teacher --seeds 3"
@@ -15,7 +17,7 @@ EXAMPLE = (
 
 def run(
     recipe: Annotated[str, typer.Argument(help="Built-in name or YAML file.")],
-    screen: Annotated[str, typer.Option(metavar="PATH", help="Folder of plates, or the URL of a pack.")],
+    screen: SeenScreen,
     out: Annotated[Path, typer.Option(help="Folder of the sweep; one that holds this sweep already goes on.")],
     grid: Annotated[
         list[str],
@@ -33,11 +35,8 @@ def run(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Trainings at a time, each a process of its own.")] = 1,
     part: Annotated[str, typer.Option(help="Wells to predict and evaluate: test, validation or all.")] = "test",
-    track: Annotated[
-        str | None,
-        typer.Option(metavar="NAME,…", help="Trackers to tell: tensorboard, wandb, mlflow, trackio; else none."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    track: Trackers = None,
+    device: Device = "auto",
 ) -> None:
     """Train every combination of a grid with several seeds, and evaluate each on held-out wells."""
     from deepnoise.api import installed

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deepnoise.options import Device, Exclude, Trackers
+
 if TYPE_CHECKING:
     from deepnoise_core.engine.devices import DeviceName
 
@@ -26,8 +28,8 @@ def run(
     folds: Annotated[
         int | None, typer.Option(help="Train this many folds, each of which is validation once.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    exclude: Annotated[Path | None, typer.Option(help="CSV of sites to leave out: site_id,reason.")] = None,
+    device: Device = "auto",
+    exclude: Exclude = None,
     resume: Annotated[
         Path | None, typer.Option(help="Continue the run or series in this folder instead of starting one.")
     ] = None,
@@ -38,10 +40,7 @@ def run(
             help="Train once more what this run, series, bundle or card tells, and compare the weights.",
         ),
     ] = None,
-    track: Annotated[
-        str | None,
-        typer.Option(metavar="NAME,…", help="Trackers to tell: tensorboard, wandb, mlflow, trackio; else none."),
-    ] = None,
+    track: Trackers = None,
     processes: Annotated[
         int, typer.Option(help="Processes of this machine that learn from each step together.")
     ] = 1,
