@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
-
-from deepnoise.listing import kind_named
+from deepnoise.listing import catalogue, kind_named
 from deepnoise_registry.catalogue import Catalogue
-from deepnoise_registry.discovery import discover_from_environment
 from deepnoise_registry.records import Offer
-
-if TYPE_CHECKING:
-    pass
 
 
 def installed() -> Catalogue:
     """The components of all installed plugins, found anew; `DEEPNOISE_PLUGINS` may narrow them."""
-    return Catalogue(discover_from_environment(os.environ))
+    return catalogue()
 
 
 def components(kind: str | None = None) -> tuple[Offer, ...]:
