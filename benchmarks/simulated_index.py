@@ -33,8 +33,8 @@ CHANNELS = 6
 """Of the bundle that lends its recipe; enough bytes for any row."""
 
 
-def write_table(sites: int, folder: Path) -> None:
-    """The table of a screen of plates of 384 wells with 9 sites each, 30 an experiment, as a pack holds it."""
+def write_table(sites: int, folder: Path) -> pl.DataFrame:
+    """Write and give a table as a pack holds it: plates of 384 wells with 9 sites each, 30 an experiment."""
     well = pl.col("row") // SITES_A_WELL
     plate = well // WELLS
     frame = pl.int_range(0, sites, eager=True).alias("row").to_frame()
@@ -50,7 +50,9 @@ def write_table(sites: int, folder: Path) -> None:
         cell_type=pl.lit("U2OS"),
         perturbation=pl.format("p{}", well % 5000),
     )
-    site_table(made, "simulated").write_parquet(folder / f"{sites}.parquet")
+    table = site_table(made, "simulated")
+    table.write_parquet(folder / f"{sites}.parquet")
+    return table
 
 
 class Rows(ArrayStore):

@@ -1,6 +1,6 @@
 """Whether a screen of ten million sites is planned, divided and written in flat memory, beside one of a million.
 
-Run `python benchmarks/ten_million.py`; some minutes and 2 GB of disk. Prints what each stage takes and writes
+Run `python benchmarks/ten_million.py`; some minutes and 4 GB of disk. Prints what each stage takes and writes
 `benchmarks/results/ten_million.json`. There are no images: a site's pixels spell its row, and the network is a
 matrix that turns them into an embedding, so that every embedding is known. All else is what trainings and
 `deepnoise embed` run. Each stage is a process of its own, whose peak of memory `getrusage` tells; the table of
@@ -25,7 +25,14 @@ from typing import Any
 RESULT = Path(__file__).parent / "results" / "ten_million.json"
 SIZES = (1_000_000, 10_000_000)
 PROCESSES, BATCH, FEATURES = 64, 8192, 32
-STAGES = ("open the table", "plan an epoch", "divide it among 64", "write embeddings", "read them lazily")
+STAGES = (
+    "open the table",
+    "open a pack",
+    "plan an epoch",
+    "divide it among 64",
+    "write embeddings",
+    "read them lazily",
+)
 
 
 def main() -> None:
@@ -77,10 +84,12 @@ def in_own_process(name: str, sites: int, folder: str) -> dict[str, float]:
 def stage(name: str, sites: int, folder: Path) -> dict[str, float]:
     """Do the work of a stage; its seconds and memory, with and without that of the table."""
     import simulated_index as index
+    import simulated_pack as pack
 
     works: dict[str, Callable[[], Callable[[], None]]] = {
-        "table": lambda: lambda: index.write_table(sites, folder),
+        "table": lambda: lambda: pack.write_pack(index.write_table(sites, folder), folder, index.CHANNELS),
         "open the table": lambda: lambda: index.opened(sites, folder),
+        "open a pack": lambda: lambda: pack.opened_pack(sites, folder),
         "plan an epoch": lambda: index.planning(sites, folder),
         "divide it among 64": lambda: index.dividing(sites, folder),
         "write embeddings": lambda: index.writing(sites, folder),

@@ -14,7 +14,7 @@ from deepnoise_core.contracts.screens import Role, Screen
 from deepnoise_core.contracts.training import NO_LABEL
 from deepnoise_core.data.names import did_you_mean, natural_key, some_of
 from deepnoise_core.data.splits import Split
-from deepnoise_core.data.treatments import are_treatments_scored, may_be_treated
+from deepnoise_core.data.treatments import are_treatments_scored, treated_sites
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def encode_target(screen: Screen, target: str, roles: tuple[Role, ...] | None, s
     labels = _labels(screen, target)
     used = used_sites(screen, target, roles)
     treatments = are_treatments_scored(target, roles)
-    scored = used & may_be_treated(screen.column("role")) if treatments else used
+    scored = used & treated_sites(screen) if treatments else used
     labelled = used & labels.is_not_null().to_numpy()
     training = labelled & split.holds("train")
     validation = labelled & split.holds("validation")
@@ -77,7 +77,7 @@ def encode_target(screen: Screen, target: str, roles: tuple[Role, ...] | None, s
     codes = labels.replace_strict(indices, default=NO_LABEL, return_dtype=pl.Int64).to_numpy()
     untrained = (codes < 0) | (codes >= len(shown))
     _require_trained_classes(screen, target, _names(labels, validation & scored & untrained))
-    codes = np.where(training | validation, codes, NO_LABEL).astype(np.int64)
+    codes = np.where(training | validation, codes, NO_LABEL).astype(np.int64, copy=False)
     return Target(classes, codes, used, scored, len(shown) if treatments else None)
 
 

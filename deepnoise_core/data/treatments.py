@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepnoise_core.contracts.predictions import Predictions
-from deepnoise_core.contracts.screens import Role
+from deepnoise_core.contracts.screens import Role, Screen
 
 _CONTROLS = (Role.POSITIVE_CONTROL, Role.NEGATIVE_CONTROL, Role.UNTREATED)
 
@@ -17,6 +17,12 @@ _CONTROLS = (Role.POSITIVE_CONTROL, Role.NEGATIVE_CONTROL, Role.UNTREATED)
 def may_be_treated(roles: NDArray[Any]) -> NDArray[np.bool_]:
     """Whether each well may hold a treatment, by its role, bool [N]; where the role is unknown, it may."""
     return ~np.isin(roles.astype(str), [role.value for role in _CONTROLS])
+
+
+def treated_sites(screen: Screen) -> NDArray[np.bool_]:
+    """The same of each site of a screen, bool [N]."""
+    treated: NDArray[np.bool_] = ~screen.sites["role"].is_in([role.value for role in _CONTROLS]).to_numpy()
+    return treated
 
 
 def are_treatments_scored(target: str, roles: tuple[Role, ...] | None) -> bool:

@@ -16,7 +16,7 @@ from deepnoise_core.contracts import Predictions, Role, Screen
 from deepnoise_core.contracts.errors import ImageError, ModelError, PredictionsError
 from deepnoise_core.data.names import some_of
 from deepnoise_core.data.randomness import permutation
-from deepnoise_core.data.treatments import are_treatments_scored, may_be_treated
+from deepnoise_core.data.treatments import are_treatments_scored, treated_sites
 from deepnoise_core.data.wells import merge_sites
 from deepnoise_core.engine.devices import DeviceName
 from deepnoise_core.engine.observation import Observer, Silent
@@ -195,7 +195,7 @@ def _sites_of(model: Model, screen: Screen, wells: Collection[str] | None, most:
     ids = screen.column("well_id").astype(str)
     wanted = model.covers(screen)
     if are_treatments_scored(data.target, data.roles):
-        wanted &= may_be_treated(screen.column("role"))
+        wanted &= treated_sites(screen)
     if wells is not None:
         missing = sorted(set(wells) - set(ids[wanted]))
         if missing:

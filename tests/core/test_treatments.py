@@ -1,12 +1,21 @@
 """Controls kept apart from treatments, in predictions, in the pool and in validation."""
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from deepnoise_core.contracts import Predictions, Role, Stage
 from deepnoise_core.data.scores import best_class
-from deepnoise_core.data.treatments import among_treatments, are_treatments_scored, kept_apart, may_be_treated
+from deepnoise_core.data.treatments import (
+    among_treatments,
+    are_treatments_scored,
+    kept_apart,
+    may_be_treated,
+    treated_sites,
+)
 from deepnoise_core.data.wells import with_raw
 from deepnoise_core.engine.prediction import predict_rows
 from deepnoise_core.engine.validation import LabelledPool, validate
@@ -25,7 +34,11 @@ def predictions() -> Predictions:
 
 
 def test_roles() -> None:
-    assert may_be_treated(ROLES).tolist() == [role not in CONTROLS for role in Role]
+    treated = [role not in CONTROLS for role in Role]
+    assert may_be_treated(ROLES).tolist() == treated
+    screen = random_screen().take(np.arange(len(ROLES)))
+    screen = replace(screen, sites=screen.sites.with_columns(role=pl.Series(ROLES)))
+    assert treated_sites(screen).tolist() == treated
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,11 @@ def design_of(
     options = options or DesignOptions()
     roles = tuple(role.value for role in options.roles or ())
     design = PlateDesign(roles=roles)
-    known = np.flatnonzero((codes >= 0) & design.binds(screen.column("role")))
-    _, first = np.unique(screen.column("well_id")[known].astype(str), return_index=True)
-    wells = known[np.sort(first)]
-    labels, experiment, plate = codes[wells], screen.column("experiment")[wells], screen.column("plate")[wells]
+    known = np.flatnonzero(codes >= 0)
+    if roles:
+        known = known[design.binds(screen.column("role", known))]
+    wells = known[screen.sites["well_id"].gather(known).is_first_distinct().to_numpy()]
+    labels, experiment, plate = codes[wells], screen.column("experiment", wells), screen.column("plate", wells)
     design = replace(discover_design(labels, experiment, plate, num_classes), roles=roles)
     if options.replicates is not None:
         design = replace(design, capacity=_capacity(screen, labels, experiment, plate, num_classes, options))
