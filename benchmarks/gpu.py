@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def measured(setting: Setting, folder: Path) -> Iterator[Row]:
-    """All rows, each printed as soon as it is there, since a lent machine may be gone before the last."""
+    """All rows, each printed as soon as it is there, since a rented machine may be gone before the last."""
     places = {
         one: folder / one for one in ("loops", "precision", "teacher", "work", "waits", "twice", "compiled")
     }
