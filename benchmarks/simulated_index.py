@@ -19,6 +19,7 @@ from deepnoise.api import installed
 from deepnoise.embedding import embed_folder
 from deepnoise.ensembles import load_models
 from deepnoise.model import Model
+from deepnoise.site_outputs import Keep, Seeing
 from deepnoise_core.contracts import Screen, SplitOptions, TrainOptions
 from deepnoise_core.data.batches import plan_steps, shares_of
 from deepnoise_core.data.sites import site_table
@@ -73,10 +74,11 @@ class Rows(ArrayStore):
 class Matrix(nn.Module):
     """A network that turns the bytes of an image into an embedding and does nothing else."""
 
-    num_features, num_classes = FEATURES, 2
+    num_features = FEATURES
 
-    def __init__(self) -> None:
+    def __init__(self, num_classes: int) -> None:
         super().__init__()
+        self.num_classes = num_classes
         self.register_buffer("matrix", torch.from_numpy(matrix()))
 
     def embed(self, images: Tensor) -> Tensor:
@@ -139,6 +141,18 @@ def planned(screen: Screen, *, by_plate: bool = True) -> tuple[Any, NDArray[np.i
 
 def writing(sites: int, folder: Path) -> Callable[[], None]:
     """Embeddings of all sites, as `deepnoise embed` writes them."""
+    model, screen = placed(sites, folder)
+    return lambda: writes(model, screen, folder / f"embeddings-{sites}")
+
+
+def predicting(sites: int, folder: Path) -> Callable[[], None]:
+    """Logits and embeddings of all wells, as `deepnoise predict` makes them of shards."""
+    model, screen = placed(sites, folder)
+    return lambda: predicts(model, screen, folder / f"predictions-{sites}")
+
+
+def placed(sites: int, folder: Path) -> tuple[Model, Screen]:
+    """A model whose network is the matrix, and the screen with its channels."""
     screen, lent = opened(sites, folder), load_models(["builtin:tiny"], installed())
     assert isinstance(lent, Model)
     recipe = lent.recipe.model_copy(
@@ -147,10 +161,12 @@ def writing(sites: int, folder: Path) -> Callable[[], None]:
             "data": lent.recipe.data.model_copy(update={"image_size": None}),
         }
     )
-    model = replace(lent, bundle=replace(lent.bundle, recipe=recipe, network=cast(Classifier, Matrix())))
-    screen = replace(screen, channels=lent.bundle.manifest.channels)
+    network = cast(Classifier, Matrix(len(lent.bundle.manifest.classes)))
     torch.set_num_threads(1)
-    return lambda: writes(model, screen, folder / f"embeddings-{sites}")
+    return (
+        replace(lent, bundle=replace(lent.bundle, recipe=recipe, network=network)),
+        replace(screen, channels=lent.bundle.manifest.channels),
+    )
 
 
 def writes(model: Model, screen: Screen, out: Path) -> None:
@@ -159,6 +175,13 @@ def writes(model: Model, screen: Screen, out: Path) -> None:
     assert record is not None
     assert record.complete
     assert sum(shard.sites for shard in record.shards) == len(screen)
+
+
+def predicts(model: Model, screen: Screen, shards: Path) -> None:
+    """Predict all wells, and see that each is there."""
+    how = Seeing(device="cpu", observer=Silent(), keep=Keep(shards))
+    wells = model.wells_of(model.sites(screen, model.wanted(screen, "all"), how))
+    assert len(wells) == screen.sites["well_id"].n_unique()
 
 
 def read_back(sites: int, folder: Path) -> None:

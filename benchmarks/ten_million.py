@@ -1,6 +1,6 @@
 """Whether a screen of ten million sites is planned, divided and written in flat memory, beside one of a million.
 
-Run `python benchmarks/ten_million.py`; some minutes and 4 GB of disk. Prints what each stage takes and writes
+Run `python benchmarks/ten_million.py`; some minutes and 5 GB of disk. Prints what each stage takes and writes
 `benchmarks/results/ten_million.json`. There are no images: a site's pixels spell its row, and the network is a
 matrix that turns them into an embedding, so that every embedding is known. All else is what trainings and
 `deepnoise embed` run. Each stage is a process of its own, whose peak of memory `getrusage` tells; the table of
@@ -32,6 +32,7 @@ STAGES = (
     "divide it among 64",
     "write embeddings",
     "read them lazily",
+    "predict wells",
 )
 
 
@@ -94,6 +95,7 @@ def stage(name: str, sites: int, folder: Path) -> dict[str, float]:
         "divide it among 64": lambda: index.dividing(sites, folder),
         "write embeddings": lambda: index.writing(sites, folder),
         "read them lazily": lambda: lambda: index.read_back(sites, folder),
+        "predict wells": lambda: index.predicting(sites, folder),
     }
     work = works[name]()
     before, began = peak(), time.perf_counter()

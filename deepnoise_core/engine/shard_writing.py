@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deepnoise_core.contracts import ID_COLUMNS, Screen
 from deepnoise_core.data.batches import Made, share_of
+from deepnoise_core.data.buckets import AT_ONCE
 from deepnoise_core.data.files import need_space
 from deepnoise_core.data.prediction_table import FEATURE, METADATA
 from deepnoise_core.data.shards import LOGIT, Settled, Shard, ShardFolder, shard_file
@@ -164,10 +165,13 @@ class ShardedPass:
         """A number for each well, that of each site of the screen."""
         names = self.screen.sites["well_id"]
         # Sites of a well mostly follow one another: naming each run once spares sorting millions of strings.
-        runs = pl.select(names.rle_id()).to_series().to_numpy()
-        starts = np.searchsorted(runs, np.arange(runs[-1] + 1, dtype=runs.dtype))
-        wells: NDArray[np.uint32] = names.gather(starts).rank("dense").to_numpy()[runs]
-        return wells
+        starts = [np.zeros(1, dtype=np.int64)]
+        for first in range(0, len(names), AT_ONCE):
+            part = names[first : first + AT_ONCE + 1]
+            starts.append(first + 1 + (part[1:] != part[:-1]).arg_true().to_numpy().astype(np.int64))
+        runs = np.concatenate(starts)
+        wells = names.gather(runs).rank("dense").to_numpy()
+        return np.repeat(wells, np.diff(np.append(runs, len(names))))
 
     def _rows(self, number: int) -> NDArray[np.int64]:
         """The sites that a shard is to hold, rows of the screen."""

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from deepnoise_core.contracts import InferenceOptions, Screen
 from deepnoise_core.contracts.errors import ImageError
+from deepnoise_core.data import buckets
 from deepnoise_core.data.shards import Settled, ShardFolder, read_record
 from deepnoise_core.data.stores import ArrayStore
 from deepnoise_core.data.tolerance import TolerantStore
+from deepnoise_core.engine import shard_writing
 from deepnoise_core.engine.domain_norm import DomainNorm, domain_norm
 from deepnoise_core.engine.observation import Silent
 from deepnoise_core.engine.prediction import SiteOutputs, SitePass, predict_rows
@@ -71,7 +73,12 @@ def settled(one: ShardedPass) -> Settled:
 
 @pytest.mark.parametrize("by_plate", [False, True])
 @pytest.mark.parametrize("mixed", [False, True])
-def test_shards_hold_the_bits_of_a_pass_in_memory(by_plate: bool, mixed: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 5, 10**6])
+def test_shards_hold_the_bits_of_a_pass_in_memory(
+    by_plate: bool, mixed: bool, at_once: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (buckets, shard_writing):
+        monkeypatch.setattr(module, "AT_ONCE", at_once)
     screen = screen_of(mixed=mixed)
     norm = norm_of(screen) if by_plate else None
     one = sharded(screen, tmp_path / "a", norm=norm)
