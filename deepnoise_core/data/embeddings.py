@@ -118,7 +118,7 @@ def embedded(table: EmbeddingTable, screen: Screen) -> Predictions:
     columns = ("site_id", "site", *ID_COLUMNS) if per_site else ID_COLUMNS
     missing = known.height - len(rows)
     return Predictions(
-        ids={name: screen.column(name)[rows] for name in columns},
+        ids={name: screen.column(name, rows) for name in columns},
         classes=(),
         scores=np.zeros((len(rows), 0), dtype=np.float32),
         embeddings=table.values[order],

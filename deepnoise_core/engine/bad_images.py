@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from deepnoise_core.contracts import ImageStore, Screen
+from deepnoise_core.data.rows import rows_of_sites
 from deepnoise_core.data.tolerance import TolerantStore
 from deepnoise_core.engine.inputs import Inputs
 from deepnoise_core.engine.observation import Observer
@@ -47,5 +48,5 @@ class BadImages:
         """Leave out again what was left out before the training stopped."""
         self.reasons.update(reasons)
         if isinstance(self.inputs.store, TolerantStore):
-            rows = {site: row for row, site in enumerate(self.screen.sites["site_id"])}
+            rows = rows_of_sites(self.screen, reasons)
             self.inputs.store.bad.update({rows[site]: reason for site, reason in reasons.items()})

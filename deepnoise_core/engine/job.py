@@ -91,7 +91,7 @@ def validation_plates(job: TrainingJob) -> ValidationPlates | None:
     if job.validation is None or job.plan.selection != "group":
         return None
     experiment, plate = (
-        job.screen.column(name)[job.validation.rows].astype(str) for name in ("experiment", "plate")
+        job.screen.column(name, job.validation.rows).astype(str) for name in ("experiment", "plate")
     )
     return ValidationPlates(experiment, plate, job.design)
 

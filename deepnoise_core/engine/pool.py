@@ -23,7 +23,7 @@ from deepnoise_core.engine.validation import LabelledPool
 def pool_of(job: TrainingJob) -> Pool:
     """What the strategy of a job is told of its unlabelled sites."""
     rows = job.unlabelled
-    ids = {name: job.screen.column(name)[rows] for name in ID_COLUMNS}
+    ids = {name: job.screen.column(name, rows) for name in ID_COLUMNS}
     return Pool(rows, ids, job.design, len(job.classes), job.num_treatments)
 
 

@@ -15,6 +15,7 @@ from deepnoise_core.contracts import Screen, SiteStatistics
 from deepnoise_core.contracts.errors import ModelError
 from deepnoise_core.data.files import replace_file, sha256_of
 from deepnoise_core.data.fingerprints import pixels_fingerprint, sites_fingerprint
+from deepnoise_core.data.rows import rows_of_sites
 from deepnoise_core.data.splits import PARTS
 from deepnoise_core.engine.devices import Hardware
 from deepnoise_core.engine.domain_norm import domain_norm
@@ -180,7 +181,7 @@ def _as_it_was(screen: Screen, record: Mapping[str, Any], out: Path) -> Screen:
     lost = next((one for one in screen.dropped if one.site_id not in dropped), None)
     if lost is not None:
         raise ModelError(f"{out}: began with site {lost.site_id}, which cannot be used now: {lost.reason}")
-    reasons = {row: dropped[site] for row, site in enumerate(screen.sites["site_id"]) if site in dropped}
+    reasons = {row: dropped[site] for site, row in rows_of_sites(screen, dropped).items()}
     screen = screen.drop(reasons)
     if len(screen) != record["sites"]:
         raise ModelError(

@@ -20,6 +20,7 @@ from deepnoise_core.contracts import ID_COLUMNS, Predictions, Screen
 from deepnoise_core.contracts.errors import InputError, ModelError, PredictionsError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.data.names import natural_key, some_of
+from deepnoise_core.data.rows import first_of_wells, rows_of_sites
 from deepnoise_core.data.targets import codes_among
 from deepnoise_core.data.temperature import fit_temperature
 from deepnoise_core.engine.devices import DeviceName
@@ -125,7 +126,7 @@ class Ensemble:
             heard[-1] = _voice(member, sites, kept=how.keep is not None)
 
         def finish() -> tuple[Predictions, Screen]:
-            rows = {site: row for row, site in enumerate(screen.column("site_id"))}
+            rows = rows_of_sites(screen, unread)
             left = screen.drop({rows[site]: reason for site, reason in unread.items() if site in rows})
             voices = [wells and wells() for wells in heard]
             mean = self._calibrated(self._mean(screen, parts, wanted, voices), screen, parts)
@@ -167,10 +168,8 @@ class Ensemble:
         voices: Sequence[Predictions | None],
     ) -> Predictions:
         """Weighted mean of the members' logits of each well that one of them predicts, in the screen's order."""
-        candidates = np.flatnonzero(wanted)
-        _, first = np.unique(screen.column("well_id")[candidates].astype(str), return_index=True)
-        rows = candidates[np.sort(first)]
-        place = {well: index for index, well in enumerate(screen.column("well_id")[rows])}
+        rows = first_of_wells(screen, np.flatnonzero(wanted))
+        place = {well: index for index, well in enumerate(screen.column("well_id", rows))}
         classes = self.members[0].bundle.manifest.scored_classes
         total, weight = np.zeros((len(rows), len(classes))), np.zeros(len(rows))
         for own, voice in zip(self.weights, voices, strict=True):
@@ -181,7 +180,7 @@ class Ensemble:
         heard = np.flatnonzero(weight)
         if not len(heard):
             raise PredictionsError(f"{screen.source}: no site of a wanted well can be read; put the images back")
-        ids = {name: screen.column(name)[rows[heard]] for name in ID_COLUMNS}
+        ids = {name: screen.column(name, rows[heard]) for name in ID_COLUMNS}
         given = [voice for voice in voices if voice is not None]
         return Predictions(
             ids={**ids, "part": parts[rows[heard]]},

@@ -17,6 +17,7 @@ from deepnoise_core.data.names import did_you_mean, natural_key, some_of
 from deepnoise_core.data.plates.groups import discover_design
 from deepnoise_core.data.plates.layout import plates_of
 from deepnoise_core.data.plates.restriction import UNKNOWN_GROUP
+from deepnoise_core.data.rows import first_of_wells
 
 
 def design_of(
@@ -40,7 +41,7 @@ def design_of(
     known = np.flatnonzero(codes >= 0)
     if roles:
         known = known[design.binds(screen.column("role", known))]
-    wells = known[screen.sites["well_id"].gather(known).is_first_distinct().to_numpy()]
+    wells = first_of_wells(screen, known)
     labels, experiment, plate = codes[wells], screen.column("experiment", wells), screen.column("plate", wells)
     design = replace(discover_design(labels, experiment, plate, num_classes), roles=roles)
     if options.replicates is not None:
