@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -89,12 +90,13 @@ class Feed:
         ended = progress.step % self.steps.per_epoch
         steps = shares_of(self.steps.epoch(progress.epoch), process_rank(), process_count())
         steps = steps[ended : ended + max(last_step - progress.step, 0)]
-        wanted = (np.concatenate([step.labelled.rows, step.unlabelled.rows]) for step in steps)
-        with closing(self.inputs.read_ahead(wanted)) as images:
-            for number, step in enumerate(steps, start=progress.step):
+        coming = deque[StepRows]()
+        with closing(self.inputs.read_ahead(_wanted(steps, coming))) as images:
+            for number in range(progress.step, progress.step + len(steps)):
                 started = time.perf_counter()
                 rows, pixels = next(images)
                 self.waited += time.perf_counter() - started
+                step = coming.popleft()
                 whole = len(rows) == len(step.labelled) + len(step.unlabelled)
                 read = step if whole else StepRows(step.labelled.among(rows), step.unlabelled.among(rows))
                 yield Portion(self._batch(read, pixels, number), len(read.labelled), len(read.unlabelled))
@@ -127,3 +129,10 @@ class Feed:
 
     def _views(self, which: Rows, pixels: NDArray[Any], names: tuple[str, ...]) -> dict[str, View]:
         return self.inputs.views(pixels, which.rows, names, self.augmentation, seed=self.seed, turns=which.turns)
+
+
+def _wanted(steps: Iterable[StepRows], coming: deque[StepRows]) -> Iterator[NDArray[np.int64]]:
+    """The rows of each step, which is left here until its pixels come: it would take as long to make it again."""
+    for step in steps:
+        coming.append(step)
+        yield np.concatenate([step.labelled.rows, step.unlabelled.rows])
