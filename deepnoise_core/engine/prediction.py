@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any
@@ -94,7 +95,7 @@ class SitePass:
         was_training = self.model.training
         self.model.eval()
         try:
-            with statistics_restored(self.model):
+            with nullcontext() if self.norm is None else statistics_restored(self.model):
                 for _, alike in groupby(batches, key=lambda batch: id(batch.pool)):
                     first = next(alike)
                     if self.norm is not None and first.pool is not None:
@@ -102,7 +103,8 @@ class SitePass:
                     images = self.inputs.read_ahead(self.rows[batch.places] for batch in chain([first], alike))
                     yield from (self._said(found, pixels) for found, pixels in images)
         finally:
-            self.model.train(was_training)
+            if was_training:
+                self.model.train()
 
     def _said(self, rows: NDArray[np.int64], pixels: NDArray[Any]) -> SiteOutputs:
         if not len(rows):
