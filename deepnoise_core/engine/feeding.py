@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +29,9 @@ from deepnoise_core.engine.losses import hard_targets
 from deepnoise_core.engine.mixing import mixed
 from deepnoise_core.engine.processes import own_seed, process_count, process_rank
 from deepnoise_core.engine.transfer import sent
+
+_AT_ONCE = 64
+"""Steps whose rows are made together."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,7 @@ class Feed:
     def rows_of(self, step: int) -> NDArray[np.int64]:
         """Rows of a step, counted from 0 over all epochs; those of all processes."""
         epoch, place = divmod(step, self.steps.per_epoch)
-        which = self.steps.epoch(epoch)[place]
-        return np.concatenate([which.labelled.rows, which.unlabelled.rows])
+        return _rows_of(self.steps.epoch(epoch)[place])
 
     def _batch(self, step: StepRows, pixels: NDArray[Any], number: int) -> StepBatch | None:
         border = len(step.labelled)
@@ -131,8 +133,15 @@ class Feed:
         return self.inputs.views(pixels, which.rows, names, self.augmentation, seed=self.seed, turns=which.turns)
 
 
-def _wanted(steps: Iterable[StepRows], coming: deque[StepRows]) -> Iterator[NDArray[np.int64]]:
+def _wanted(steps: Sequence[StepRows], coming: deque[StepRows]) -> Iterator[NDArray[np.int64]]:
     """The rows of each step, which is left here until its pixels come: it would take as long to make it again."""
-    for step in steps:
-        coming.append(step)
-        yield np.concatenate([step.labelled.rows, step.unlabelled.rows])
+    for start in range(0, len(steps), _AT_ONCE):
+        # Made one by one between two passes of a network, they would take several times as long.
+        made = [(step, _rows_of(step)) for step in steps[start : start + _AT_ONCE]]
+        for step, rows in made:
+            coming.append(step)
+            yield rows
+
+
+def _rows_of(step: StepRows) -> NDArray[np.int64]:
+    return np.concatenate([step.labelled.rows, step.unlabelled.rows])

@@ -22,8 +22,8 @@ class LossWatch:
         self._unseen: list[tuple[int, Mapping[str, Tensor]]] = []
 
     def add(self, step: int, losses: Losses) -> None:
-        """Remember the losses of a step, counted from 1; they stay on their device."""
-        self._unseen.append((step, {name: value.detach() for name, value in losses.terms.items()}))
+        """Remember the losses of a step, counted from 1, without a gradient; they stay on their device."""
+        self._unseen.append((step, losses.terms))
 
     def check(self) -> None:
         """Look at what was added since the last look.
