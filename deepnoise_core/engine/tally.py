@@ -41,7 +41,7 @@ class Tally:
             share: what these losses count in the mean over all processes.
         """
         self._unsummed.append((losses, share))
-        # After a step the processor has forgotten how to add so few numbers, and takes ten times as long.
+        # Between two passes of a network each sum takes several times as long as here, one after another.
         if len(self._unsummed) == _AT_ONCE:
             self._sum()
         self.steps += 1
