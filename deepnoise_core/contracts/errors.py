@@ -84,6 +84,10 @@ class OutputError(InputError):
     """An output path is taken, cannot be written, or its disk is too small."""
 
 
+class OtherWorkError(OutputError):
+    """A folder in the making holds other work than was asked for, so that it cannot be gone on with."""
+
+
 class TrainingError(InputError):
     """Training cannot start or go on: too few wells, a loss that is no number, a run that does not match."""
 

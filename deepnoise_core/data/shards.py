@@ -16,7 +16,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from deepnoise_core.contracts.errors import OutputError, PredictionsError, first_fault
+from deepnoise_core.contracts.errors import OtherWorkError, PredictionsError, first_fault
 from deepnoise_core.data.files import plain_disk_errors, refuse_taken, replace_file, sha256_of
 
 RECORD = "embeddings.json"
@@ -107,14 +107,15 @@ class ShardFolder:
         """Make the folder, or go on with it where the same was asked for.
 
         Raises:
-            OutputError: it holds something else, or cannot be written.
+            OtherWorkError: it holds something else.
+            OutputError: it cannot be written.
         """
         if not (self.path / RECORD).is_file():
             self._make()
             self._write(Record(asked=dict(asked), provenance=dict(provenance)))
         found = read_record(self.path)
         if differing := _differences(found.asked, dict(asked)):
-            raise OutputError(
+            raise OtherWorkError(
                 f"{self.path}: was begun with something else: {differing}; ask for the same again, name another "
                 "folder, or remove this one"
             )
@@ -126,11 +127,11 @@ class ShardFolder:
         """Fix what is known once the images were measured; the shards that are said to be whole.
 
         Raises:
-            OutputError: something else was measured when the folder was begun.
+            OtherWorkError: something else was measured when the folder was begun.
         """
         record = read_record(self.path)
         if record.settled is not None and record.settled.images != settled.images:
-            raise OutputError(
+            raise OtherWorkError(
                 f"{self.path}: the images are not those that it was begun with: some can be read now that could "
                 "not be, or the other way round, or they show something else; remove the folder and begin again"
             )

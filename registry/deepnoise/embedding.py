@@ -8,7 +8,7 @@ from deepnoise.ensembles import Ensemble
 from deepnoise.model import Model, PartName
 from deepnoise.site_outputs import Keep, Seeing
 from deepnoise_core.contracts import Screen
-from deepnoise_core.contracts.errors import InputError, ModelError
+from deepnoise_core.contracts.errors import InputError, ModelError, OtherWorkError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.data.files import plain_disk_errors, sole_writer
 from deepnoise_core.data.shards import SHARD_SITES, Record, read_record
@@ -81,6 +81,8 @@ def _embed(model: Model, screen: Screen, part: PartName, how: Seeing, out: Path)
     model.begin(screen, wanted, how)
     try:
         sites = model.begun_sites(screen, wanted, how)
+    except OtherWorkError:
+        raise
     except BaseException:
         how.observer.note(f"what was embedded is kept in {out}; the same command goes on from there")
         raise

@@ -13,6 +13,7 @@ from deepnoise.model import Model, PartName, Unit
 from deepnoise.pictures.plate_map import draw_plate_maps
 from deepnoise.site_outputs import Keep, Seeing
 from deepnoise_core.contracts import Predictions, Screen
+from deepnoise_core.contracts.errors import OtherWorkError
 from deepnoise_core.contracts.plan import BadImages, TestTimeViews
 from deepnoise_core.data.files import fresh_folder, plain_disk_errors, refuse_taken, sole_writer
 from deepnoise_core.data.prediction_table import write_predictions
@@ -80,6 +81,8 @@ def _workplace(out: Path, observer: Observer) -> Iterator[Path]:
             shutil.rmtree(work / _RESULT, ignore_errors=True)
             try:
                 yield work
+            except OtherWorkError:
+                raise
             except BaseException:
                 if any(work.rglob("shard-*.parquet")):
                     observer.note(

@@ -21,7 +21,7 @@ from deepnoise.api import installed
 from deepnoise.ensembles import load_models
 from deepnoise.prediction import predict_folder, write_folder
 from deepnoise.site_outputs import Keep
-from deepnoise_core.contracts.errors import InputError, ModelError, OutputError
+from deepnoise_core.contracts.errors import InputError, ModelError, OtherWorkError
 from deepnoise_core.contracts.screens import SITE_COLUMNS
 from deepnoise_core.data.prediction_table import read_predictions
 from deepnoise_core.data.shards import ShardFolder, read_record
@@ -48,6 +48,10 @@ def embedded(
     assert done.returncode == 0, done.stderr
     assert f"in 24 shards in {out}, which is complete" in done.stderr
     return out
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -133,6 +137,24 @@ def test_a_command_that_is_stopped_says_that_it_goes_on(
     assert notes.told[-1] == f"what was embedded is kept in {out}; the same command goes on from there"
     embed()
     assert contents(out) == contents(embedded)
+
+
+def test_a_folder_of_other_images_is_refused_without_a_word_of_going_on(
+    tiny_run: Path, tiny_screen: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    screen, out, notes = tmp_path / "screen", tmp_path / "begun", Notes()
+    shutil.copytree(tiny_screen, screen)
+    embed = partial(dn.embed, tiny_run, screen, out, device="cpu", shard_sites=FEW, observer=notes)
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardFolder, "write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            embed()
+    notes.told.clear()
+    images = sorted(screen.rglob("*.png"))
+    images[0].write_bytes(images[-1].read_bytes())
+    with pytest.raises(OtherWorkError, match="the images are not those that it was begun with"):
+        embed()
+    assert not [told for told in notes.told if "is kept" in told]
 
 
 def test_another_request_is_refused_with_what_differs(
@@ -248,8 +270,10 @@ def test_what_is_kept_of_another_prediction_is_refused(
         patch.setattr("deepnoise.prediction.write_folder", killed)
         with pytest.raises(Killed):
             predict_folder(model, screen, tmp_path / "p", device="cpu", observer=Silent())
-    with pytest.raises(OutputError, match="was begun with something else: tta was none and is dihedral"):
-        predict_folder(model, screen, tmp_path / "p", device="cpu", tta="dihedral", observer=Silent())
+    notes = Notes()
+    with pytest.raises(OtherWorkError, match="was begun with something else: tta was none and is dihedral"):
+        predict_folder(model, screen, tmp_path / "p", device="cpu", tta="dihedral", observer=notes)
+    assert not [told for told in notes.told if "is kept" in told]
     assert (tmp_path / "p.partial").exists()
 
 
