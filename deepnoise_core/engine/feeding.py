@@ -116,9 +116,8 @@ class Feed:
         plan, labels = self.views, self._moved(self.labels[step.labelled.rows])
         views = self._views(step.labelled, pixels[:border], self._labelled_views)
         rows = self._moved(step.labelled.rows)
-        named = views[plan.supervised], hard_targets(labels, self.smoothing)
-        if self.mixing.name != "none":
-            named = mixed(*named, self.mixing, own_seed(self.seed, "mixing", number))
+        seed = own_seed(self.seed, "mixing", number)
+        named = mixed(views[plan.supervised], hard_targets(labels, self.smoothing), self.mixing, seed)
         supervised = SupervisedBatch(rows, *named)
         labelled = Batch(rows, {name: views[name] for name in plan.labelled})
         if not len(step.unlabelled):

@@ -93,5 +93,5 @@ class Tally:
         for losses, share in unsummed:
             terms = {LOSS + name: value for name, value in losses.terms.items()}
             for name, value in (terms | dict(losses.logs)).items():
-                own = value.detach() if share == 1.0 else share * value.detach()
+                own = value if share == 1.0 else share * value
                 self._sums[name] = own + self._sums.get(name, 0.0)
